@@ -1,0 +1,204 @@
+"""The nouns of mmplat as values: what rooms pass to each other and what crosses a file.
+
+Pydantic (frozen, no unknown keys) for what is written to or read from a file; names are those of docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmplat.ids import content_id
+
+
+class Record(BaseModel):
+    """Base of everything that crosses a file or a process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ViewSpec(Record):
+    """One view of a sample: a kind and its parameters. Its name is the kind where all parameters are the default."""
+
+    name: str
+    kind: str
+    version: int = 1
+    params: dict[str, int | float | str] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Identity of the view in the evidence: two spellings of one view share their evidence."""
+        return content_id({"kind": self.kind, "params": self.params, "version": self.version})
+
+
+class DecodingSpec(Record):
+    """How a token is chosen. Filters apply in the order of transformers: temperature, top-k, top-p."""
+
+    name: str
+    greedy: bool = False
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What determines the numbers; the name does not."""
+        if self.greedy:
+            return {"greedy": True}
+        return {"temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p}
+
+
+class MethodSpec(Record):
+    """A method with its parameters bound."""
+
+    name: str
+    family: str
+    version: int
+    params: dict[str, float | int | str] = Field(default_factory=dict)
+
+
+class SuiteSpec(Record):
+    """A suite with its parameters bound; `limit` cuts it to its first samples."""
+
+    name: str
+    kind: str
+    version: int
+    params: dict[str, Any] = Field(default_factory=dict)
+    limit: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the prepared folder: everything that determines which samples it holds."""
+        return content_id(self.model_dump(exclude={"name"}))
+
+
+class ModelSpec(Record):
+    """A model as the grid names it. `path` is a local folder or a hub name; `dtype: auto` follows the device."""
+
+    name: str
+    family: str
+    path: str | None = None
+    revision: str | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return content_id(self.model_dump())
+
+
+class Demand(Record):
+    """How much of a next-token row the decisions of a grid need, so that each of them is exact."""
+
+    top_k: int = 256
+    """Keep at least this many of the largest logits."""
+    min_beta: float | None = None
+    """Keep every token whose logit is at least the largest plus log(min_beta): what a plausibility mask may let through."""
+    nuclei: tuple[tuple[float, float], ...] = ()
+    """(temperature, top_p) pairs whose nucleus must lie inside what is kept."""
+    temperatures: tuple[float, ...] = ()
+    """Temperatures at which the log-sum-exp of the whole row is needed."""
+
+
+class BatchSuite(Record):
+    """One suite inside a batch: the suite and the views to ask, the main view first."""
+
+    suite: SuiteSpec
+    views: tuple[ViewSpec, ...]
+
+
+class Batch(Record):
+    """The evidence that one job gathers: one model load, many suites and views."""
+
+    model: ModelSpec
+    suites: tuple[BatchSuite, ...]
+    demand: Demand
+
+    @property
+    def key(self) -> str:
+        return content_id(self.model_dump())
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """model × suite × decoding × method × seed, by name."""
+
+    model: str
+    suite: str
+    decoding: str
+    method: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question as prepared: what is asked, what may be answered, what is right, and which images belong to it."""
+
+    sample_id: str
+    sample_key: str
+    """Hash of question, labels and image bytes: evidence is joined by it, so equal samples share their evidence."""
+    cluster: str
+    """Samples of one cluster (questions about one image) are not independent; intervals respect it."""
+    question: str
+    options: tuple[str, ...]
+    labels: tuple[str, ...]
+    gold: str
+    images: tuple[str, ...]
+    """File names below the `images/` folder of the prepared suite, named by content."""
+    groups: dict[str, str] = field(default_factory=dict)
+
+
+RunStatus = Literal["done", "incomplete", "failed"]
+
+
+class RunRecord(Record):
+    """One cell as recorded: what was run, on what, at which cost, from which versions."""
+
+    run_id: str
+    campaign: str
+    model: str
+    suite: str
+    decoding: str
+    method: str
+    seed: int
+    status: RunStatus
+    error: str | None = None
+    n: int
+    """Samples that were decided."""
+    n_failed: int = 0
+    """Samples without evidence; they are in no metric."""
+    n_near_ties: int = 0
+    """Samples whose two likeliest tokens are closer than the arithmetic of the device can tell apart."""
+    forward_passes: int
+    """What this cell costs when it is run alone; cells of one model and suite share them."""
+    seconds: float
+    """Asking seconds of the views this cell uses (shared with other cells) plus its own deciding."""
+    device: str
+    dtype: str
+    git_revision: str | None = None
+    git_dirty: bool | None = None
+    model_key: str
+    """Identity of the model: revision, dtype, processor, template."""
+    suite_key: str
+    """Identity of the prepared suite."""
+    evidence_key: str
+    """Identity of the evidence this run was decided from."""
+    settings: dict[str, Any]
+    """Decoding settings and method parameters, resolved."""
+    versions: dict[str, str]
+    """Versions of packages and extensions behind the numbers."""
+
+
+class MetricRecord(Record):
+    """An aggregate of one run: `subset` is `all`, `group=value`, or `worst:group`."""
+
+    run_id: str
+    metric: str
+    subset: str
+    value: float | None
+    """None where the metric is undefined (no positive prediction: no precision)."""
+    low: float | None
+    high: float | None
+    n: int

@@ -1,0 +1,76 @@
+"""Catalogs of extensions: one file per extension, found by itself, plus entry points for code outside the repository.
+
+A catalog imports its room only when it is first asked, and extension modules import nothing heavy at the top, so
+listing and planning stay free of torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from mmplat.errors import DuplicateName, UnknownName
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to extensions of one kind. `package` is the room that is searched; None for a catalog filled by hand."""
+
+    def __init__(self, kind: str, package: str | None = None) -> None:
+        self.kind = kind
+        self._package = package
+        self._items: dict[str, T] = {}
+        self._loaded = package is None
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that files an extension under `name`."""
+
+        def file_it(item: T) -> T:
+            self.add(name, item)
+            return item
+
+        return file_it
+
+    def add(self, name: str, item: T) -> None:
+        """File `item` under `name`; a second claim to a name is an error, never a silent replacement."""
+        if name in self._items:
+            raise DuplicateName(
+                f"Two {self.kind}s are called {name!r}: {self._items[name]!r} and {item!r}. "
+                "Rename one, or uninstall the package that brings the second."
+            )
+        self._items[name] = item
+
+    def get(self, name: str, *, where: str = "") -> T:
+        """The extension called `name`; `where` is told to the user when there is none."""
+        self._load()
+        try:
+            return self._items[name]
+        except KeyError:
+            raise UnknownName(self.kind, name, self._items, where=where) from None
+
+    def __contains__(self, name: str) -> bool:
+        self._load()
+        return name in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._items))
+
+    def items(self) -> list[tuple[str, T]]:
+        self._load()
+        return sorted(self._items.items())
+
+    def _load(self) -> None:
+        if self._loaded or self._package is None:
+            return
+        self._loaded = True
+        room = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(room.__path__):
+            if not module.name.startswith("_") and module.name != "base":
+                importlib.import_module(f"{self._package}.{module.name}")
+        for entry in entry_points(group=self._package):
+            entry.load()
