@@ -31,6 +31,10 @@ class Results:
         """Prepared samples: samples.parquet, images/, suite.json (last)."""
         return self.root / "suites" / safe_name(name) / key
 
+    def suite_spec(self, key: str) -> Path:
+        """What to prepare, as the plan wrote it; named by content, never rewritten."""
+        return self.root / "suites" / f"{key}.json"
+
     def evidence(self, model: str, suite: str, model_key: str) -> Path:
         """Evidence parts of one model identity on one suite: part-*.parquet, evidence.json (identity)."""
         return self.root / "evidence" / f"model={safe_name(model)}" / f"suite={safe_name(suite)}" / model_key
@@ -94,15 +98,19 @@ def safe_name(name: str) -> str:
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; renames it when the block ends well, removes it otherwise."""
+def atomic(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; renames it when the block ends well, removes it otherwise.
+
+    `sync=False` is for files that are checked against their content when they are read.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        _sync(temporary)
+        if sync:
+            _sync(temporary)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files private; results are shared in a lab
         temporary.replace(path)
     except OSError as error:
@@ -116,8 +124,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    with atomic(path) as temporary:
+def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+    with atomic(path, sync=sync) as temporary:
         temporary.write_bytes(data)
 
 

@@ -30,10 +30,10 @@ def bytes_id(data: bytes, *, length: int = ID_LENGTH) -> str:
     return hashlib.sha256(data).hexdigest()[:length]
 
 
-def folder_id(folder: Path, *, length: int = ID_LENGTH) -> str:
-    """Hash of the names and contents of all files below `folder`: the revision of a local checkpoint."""
+def folder_id(folder: Path, *, length: int = ID_LENGTH, ignore: tuple[str, ...] = ("card.json", "README.md")) -> str:
+    """Hash of names and contents of all files below `folder` but `ignore`: the revision of a local checkpoint."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ignore):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -1,0 +1,280 @@
+"""ask: one batch → evidence. Asks what is missing, keeps what was asked, survives being killed at any moment.
+
+Per suite: rows that exist and reach far enough are not asked again; the rest is asked in chunks of whole samples, all views
+of a sample together, sorted by length into few large forwards. Each flush writes one whole Parquet part. A sample that
+fails (a missing image, say) is recorded with its reason and the batch goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmplat.artifacts import Results, only_writer, write_json
+from mmplat.asking import columns, reduce
+from mmplat.errors import ArtifactError
+from mmplat.evidence.coverage import covered
+from mmplat.evidence.files import read_evidence, set_aside_broken, write_part
+from mmplat.evidence.rows import Evidence
+from mmplat.models import Ask, LoadedModel, families
+from mmplat.models.identity import known_identity, model_key, remember_identity
+from mmplat.preparing import load_picture, load_samples
+from mmplat.provenance import packages
+from mmplat.records import Batch, BatchSuite, Demand, Sample, ViewSpec
+
+FORWARD_TOKENS = 8192
+"""Tokens (padding included) of one forward: enough to fill a core or a GPU, little enough for its memory."""
+CHUNK_LOGITS = 64_000_000
+"""Logits of one chunk (samples × views × vocabulary) held on the device: 256 MB."""
+FLUSH_S = 20.0
+"""At most this much asking is lost when a job is killed."""
+NEAR_TIE = {"float32": 1e-3, "bfloat16": 0.125, "float16": 0.02}
+"""Margins that another batch size may flip, in logits."""
+
+Advance = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What asking a batch came to."""
+
+    asked: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+    failures: list[dict[str, str]] = field(default_factory=list)
+    model_keys: dict[str, str] = field(default_factory=dict)
+    """Suite name → key of the evidence folder."""
+
+
+def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
+    """Asks what is missing of a batch and writes its done-marker. The model is loaded only when something is missing."""
+    outcome, loader = Outcome(), _Loader(batch, results)
+    for part in batch.suites:
+        folder = results.suite(part.suite.name, part.suite.key)
+        samples = list({s.sample_key: s for s in load_samples(folder)}.values())
+        target = results.evidence(batch.model.name, part.suite.name, loader.key)
+        with only_writer(target, what=f"Evidence of {batch.model.name} on {part.suite.name}"):
+            set_aside_broken(target)
+            missing = _missing(target, samples, part.views, batch.demand)
+            outcome.kept += len(samples) * len(part.views) - int(missing.sum())
+            advance(len(samples) * len(part.views) - int(missing.sum()))
+            outcome.model_keys[part.suite.name] = loader.key
+            if missing.any():
+                remember_identity(target, batch.model, loader.model.identity)
+                job = _SuiteJob(loader.model, part, batch.demand, folder, target, outcome, advance)
+                job.run(samples, missing)
+    write_json(results.batch_done(batch.key), _marker(batch, outcome, loader.identity))
+    return outcome
+
+
+class _Loader:
+    """Knows the model's key without loading it where evidence of this very checkpoint exists."""
+
+    def __init__(self, batch: Batch, results: Results) -> None:
+        self._spec = batch.model
+        self._model: LoadedModel | None = None
+        folders = [results.evidence(batch.model.name, s.suite.name, "x").parent for s in batch.suites]
+        self._identity = known_identity(batch.model, folders)
+
+    @property
+    def model(self) -> LoadedModel:
+        if self._model is None:
+            self._model = families.get(self._spec.family).load(self._spec)
+        return self._model
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self._identity if self._identity is not None else dict(self.model.identity)
+
+    @property
+    def key(self) -> str:
+        return model_key(self.identity)
+
+
+def _missing(
+    folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand
+) -> NDArray[np.bool_]:
+    """Which (sample, view) must be asked: absent, or not reaching as far as `demand` looks."""
+    stored = read_evidence(folder, samples, list(views))
+    enough = covered(stored.main, demand)
+    missing = np.empty((len(samples), len(views)), bool)
+    missing[:, 0] = ~enough
+    for index, view in enumerate(views[1:], start=1):
+        rows = stored.view(view)
+        width = 0 if rows.at_main is None else (~np.isnan(rows.at_main)).sum(axis=1)
+        # A main row that is asked again may keep other tokens: what its references say at them must follow.
+        missing[:, index] = ~(rows.present & enough & (width == stored.main.kept))
+    return missing
+
+
+@dataclass(slots=True)
+class _SuiteJob:
+    """Asking one suite: chunks of samples → forwards → parts."""
+
+    model: LoadedModel
+    part: BatchSuite
+    demand: Demand
+    folder: Path
+    target: Path
+    outcome: Outcome
+    advance: Advance
+
+    def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
+        stored = read_evidence(self.target, samples, [self.part.views[0]])
+        todo = [i for i in np.flatnonzero(missing.any(axis=1)).tolist()]
+        pending: list[pa.Table] = []
+        flushed = time.monotonic()
+        try:
+            for chunk in self._chunks(todo, samples):
+                pending += self._chunk(chunk, samples, missing, stored)
+                if time.monotonic() - flushed > FLUSH_S:
+                    self._flush(pending)
+                    flushed = time.monotonic()
+        finally:
+            # Ctrl-C and errors come through here: what was asked is kept.
+            self._flush(pending)
+
+    def _flush(self, pending: list[pa.Table]) -> None:
+        if pending:
+            write_part(self.target, pa.concat_tables(pending))
+            pending.clear()
+
+    def _chunks(self, todo: list[int], samples: list[Sample]) -> Iterator[list[int]]:
+        """Whole samples with equal labels, as many as the device may hold logits of."""
+        size = max(1, min(512, CHUNK_LOGITS // (len(self.part.views) * self.model.vocab_size)))
+        by_labels: dict[tuple[str, ...], list[int]] = {}
+        for index in todo:
+            by_labels.setdefault(samples[index].labels, []).append(index)
+        for indices in by_labels.values():
+            for start in range(0, len(indices), size):
+                yield indices[start : start + size]
+
+    def _chunk(
+        self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_], stored: Evidence
+    ) -> list[pa.Table]:
+        """Asks one chunk; returns a table per view."""
+        began = time.perf_counter()
+        asks = self._asks(chunk, samples, missing)
+        if not asks:
+            return []
+        logits = self._forward([one for _, _, one in asks])
+        seconds = (time.perf_counter() - began) / len(asks)
+        top = reduce.padded_top(stored.main.top_ids[chunk], self.model.device)
+        place = {index: row for row, index in enumerate(chunk)}
+        tables = []
+        for at, view in enumerate(self.part.views):
+            rows = [row for row, (_, its, _) in enumerate(asks) if its == at]
+            if rows:
+                of = [asks[row][0] for row in rows]
+                own, values = reduce.top_tokens(logits[rows], self.demand)
+                where = np.array([place[i] for i in of])
+                top = top.replaced(where, own) if at == 0 else top
+                main = None if at == 0 else top.rows(where)
+                tables.append(self._table([samples[i] for i in of], view, logits[rows], own, values, main, seconds))
+        self.outcome.asked += len(asks)
+        self.outcome.seconds += time.perf_counter() - began
+        self.advance(len(asks))
+        return tables
+
+    def _asks(
+        self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_]
+    ) -> list[tuple[int, int, Ask]]:
+        """(sample index, view index, ask) of everything missing in a chunk; what cannot be asked is recorded."""
+        found = []
+        for index in chunk:
+            sample = samples[index]
+            try:
+                pictures = tuple(_picture(self.folder, name) for name in sample.images)
+            except ArtifactError as error:
+                self.outcome.failures.append({"suite": self.part.suite.name, "sample_id": sample.sample_id, "error": str(error)})
+                self.advance(int(missing[index].sum()))
+                continue
+            found += [
+                (index, at, Ask(sample, view, pictures))
+                for at, view in enumerate(self.part.views)
+                if missing[index, at]
+            ]
+        return found
+
+    def _forward(self, asks: list[Ask]) -> Any:
+        """Next-token logits of all asks (ask, vocab), in few forwards of similar length."""
+        import torch
+
+        encoded = self.model.encode(asks)
+        order = sorted(range(len(asks)), key=lambda i: encoded[i].length, reverse=True)
+        logits = torch.empty((len(asks), self.model.vocab_size), dtype=torch.float32, device=self.model.device)
+        start = 0
+        while start < len(order):
+            rows = max(1, FORWARD_TOKENS // encoded[order[start]].length)
+            some = order[start : start + rows]
+            logits[some] = self.model.forward([encoded[i] for i in some])
+            start += rows
+        return logits
+
+    def _table(
+        self, samples: list[Sample], view: ViewSpec, logits: Any, top: reduce.Top, values: Any,
+        main: reduce.Top | None, seconds: float,
+    ) -> pa.Table:
+        """One view of a chunk in the evidence schema."""
+        rows, labels = len(samples), samples[0].labels
+        spellings = self.model.spellings(labels)
+        found = reduce.label_columns(logits, spellings, len(labels))
+        temperatures = reduce.temperatures_of(self.demand)
+        lse, shifted = reduce.totals(logits, temperatures)
+        margin = reduce.margins(values)
+        return columns.table(
+            {
+                "sample_key": [s.sample_key for s in samples],
+                "sample_id": [s.sample_id for s in samples],
+                "view": view.name,
+                "view_key": view.key,
+                "labels": columns.same_list(labels, rows, pa.string()),
+                "label_logits": columns.lists(found["label_logits"]),
+                "label_mass": found["label_mass"],
+                "spelling_ids": columns.same_list(spellings.ids, rows, pa.int32()),
+                "spelling_of": columns.same_list(spellings.of, rows, pa.int8()),
+                "spelling_logits": columns.lists(found["spelling_logits"]),
+                "top_ids": columns.lists(top.ids.cpu().numpy().astype(np.int32), top.keep),
+                "top_logits": columns.lists(values.cpu().numpy(), top.keep),
+                "at_main": None if main is None else columns.lists(main.gather(logits), main.keep),
+                "lse": lse,
+                "lse_temperatures": columns.same_list(temperatures, rows, pa.float32()),
+                "lse_shifted": columns.lists(shifted),
+                "vocab_size": self.model.vocab_size,
+                "margin": margin,
+                "near_tie": margin < NEAR_TIE.get(self.model.dtype, 0.0),
+                "seconds": seconds,
+                "device": self.model.device,
+                "dtype": self.model.dtype,
+            },
+            rows,
+        )
+
+
+@lru_cache(maxsize=4096)
+def _picture(folder: Path, name: str) -> NDArray[np.uint8]:
+    """Questions about one image follow each other: it is read once."""
+    return load_picture(folder, name)
+
+
+def _marker(batch: Batch, outcome: Outcome, identity: dict[str, Any]) -> dict[str, Any]:
+    """What the done-marker says: nothing that changes when the batch is asked again and nothing is missing, but the cost."""
+    return {
+        "batch": batch.key,
+        "model": batch.model.name,
+        "identity": identity,
+        "evidence": outcome.model_keys,
+        "asked": outcome.asked,
+        "kept": outcome.kept,
+        "seconds": round(outcome.seconds, 3),
+        "failures": outcome.failures,
+        "versions": packages(),
+    }

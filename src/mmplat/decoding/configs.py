@@ -1,0 +1,71 @@
+"""Decoding configurations by name: `greedy`, `sample`, or settings joined by dashes such as `t0.7-k50-p0.9`.
+
+There is no hidden default: transformers fills in top_k = 50 when a generation config does not say otherwise; here a filter
+that is not named is off.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mmplat.errors import ConfigError
+from mmplat.records import DecodingSpec
+
+presets: dict[str, str] = {
+    "greedy": "always the likeliest token",
+    "sample": "draw from the model's own distribution (temperature 1, no filter)",
+    "t0.2": "temperature 0.2, LLaVA's own default",
+    "t0.7": "temperature 0.7",
+    "p0.9": "nucleus of 0.9 at temperature 1",
+    "k5": "the five likeliest tokens at temperature 1",
+    "t0.7-p0.9": "temperature 0.7, then a nucleus of 0.9",
+    "t0.7-k50-p0.9": "temperature 0.7, then top 50, then a nucleus of 0.9 (a common server default)",
+}
+GRAMMAR = "'greedy', 'sample', or settings joined by dashes: t<temperature>, k<top_k>, p<top_p>, as in 't0.7-k50-p0.9'"
+_PART = re.compile(r"(?P<letter>[tkp])(?P<value>\d+(\.\d+)?)")
+
+
+def parse_decoding(name: str, *, where: str = "") -> DecodingSpec:
+    """The configuration that `name` spells."""
+    if name == "greedy":
+        return DecodingSpec(name=name, greedy=True)
+    if name == "sample":
+        return DecodingSpec(name=name)
+    found: dict[str, str] = {}
+    for part in name.split("-"):
+        match = _PART.fullmatch(part)
+        if match is None or match["letter"] in found:
+            raise ConfigError(f"Unknown decoding {name!r}{where}. Allowed: {GRAMMAR}.")
+        found[match["letter"]] = match["value"]
+    return checked(
+        DecodingSpec(
+            name=name,
+            temperature=float(found.get("t", 1)),
+            top_k=int(found["k"]) if found.get("k", "1").isdigit() and "k" in found else None,
+            top_p=float(found["p"]) if "p" in found else None,
+        ),
+        where=where,
+    )
+
+
+def name_of(*, greedy: bool, temperature: float, top_k: int | None, top_p: float | None) -> str:
+    """The canonical name of settings given as keys."""
+    if greedy:
+        return "greedy"
+    parts = [f"t{temperature:g}"] if temperature != 1 else []
+    parts += [f"k{top_k}"] if top_k is not None else []
+    parts += [f"p{top_p:g}"] if top_p is not None else []
+    return "-".join(parts) or "sample"
+
+
+def checked(spec: DecodingSpec, *, where: str = "") -> DecodingSpec:
+    """Refuses settings that mean nothing, naming the range that does."""
+    if not spec.temperature > 0:
+        raise ConfigError(
+            f"Decoding {spec.name!r}{where} has temperature {spec.temperature:g}. Allowed: above 0; use 'greedy' for 0."
+        )
+    if spec.top_k is not None and spec.top_k < 1:
+        raise ConfigError(f"Decoding {spec.name!r}{where} has top_k {spec.top_k}. Allowed: 1 and above.")
+    if spec.top_p is not None and not 0 < spec.top_p <= 1:
+        raise ConfigError(f"Decoding {spec.name!r}{where} has top_p {spec.top_p:g}. Allowed: above 0, at most 1.")
+    return spec

@@ -1,0 +1,127 @@
+"""The exact distribution of the answer under a decoding configuration: array maths, no sampling, no loop over samples.
+
+A method gives `Scores`: candidate tokens with logits, sorted from the largest, and which label each of them says. The filters
+act on tokens, in the order of transformers (temperature, top-k, top-p), and the surviving mass is summed per label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.errors import EvidenceTooNarrow
+from mmplat.records import DecodingSpec
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Candidates of each sample, sorted by logit. −inf: cannot be said."""
+
+    logits: Floats  # (sample, candidate)
+    label: NDArray[np.int16]  # (sample, candidate): index of the label that a candidate says, −1 for none
+    n_labels: int
+    kept: NDArray[np.bool_] | None = None
+    """Candidates above all tokens that are not listed (sample, candidate); None: every token with mass is listed."""
+    log_total: Callable[[float], Floats] | None = None
+    """Log-sum-exp of the whole row of logits ÷ temperature, relative to the largest; None: the candidates are the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What is said: the probability of each label, and of saying something that is no label."""
+
+    probs: Floats  # (sample, label)
+    other: Floats  # (sample,)
+
+
+def sort_scores(
+    logits: Floats,
+    label: NDArray[np.int16],
+    n_labels: int,
+    *,
+    kept: NDArray[np.bool_] | None = None,
+    log_total: Callable[[float], Floats] | None = None,
+) -> Scores:
+    """Scores with their candidates in order; the sort is stable, so equal logits keep the model's own order."""
+    order = np.argsort(-logits, axis=1, kind="stable")
+
+    def in_order(array: NDArray[Any]) -> NDArray[Any]:
+        return np.take_along_axis(array, order, axis=1)
+
+    return Scores(in_order(logits), in_order(label), n_labels, None if kept is None else in_order(kept), log_total)
+
+
+def distribution(scores: Scores, decoding: DecodingSpec) -> Answers:
+    """Exact answer probabilities of every sample; raises EvidenceTooNarrow rather than approximate."""
+    if decoding.greedy:
+        return _by_label(scores, _first(scores.logits))
+    scaled = (scores.logits - scores.logits[:, :1]) / decoding.temperature  # ≤ 0, the largest is 0
+    weights = np.exp(scaled)
+    if decoding.top_k is not None:
+        weights = _top_k(scores, weights, decoding)
+        total = weights.sum(axis=1)
+    elif scores.log_total is not None:
+        total = np.exp(scores.log_total(decoding.temperature))
+    else:
+        total = weights.sum(axis=1)
+    if decoding.top_p is not None and decoding.top_p < 1:
+        weights = _top_p(scores, weights, total, decoding)
+        total = weights.sum(axis=1)
+    return _by_label(scores, weights / total[:, None])
+
+
+def too_narrow(missing: NDArray[np.bool_], decoding: DecodingSpec) -> EvidenceTooNarrow:
+    return EvidenceTooNarrow(
+        f"The stored evidence of {int(missing.sum())} of {missing.size} samples does not reach as far as decoding "
+        f"{decoding.name!r} looks. `mmplat ask` with this grid asks those samples again with a wider row; "
+        "nothing was approximated."
+    )
+
+
+def _first(logits: Floats) -> Floats:
+    chosen = np.zeros_like(logits)
+    chosen[:, 0] = 1.0
+    return chosen
+
+
+def _top_k(scores: Scores, weights: Floats, decoding: DecodingSpec) -> Floats:
+    """Keeps the k largest; ties with the k-th stay, as in transformers."""
+    k = decoding.top_k or 1
+    if scores.kept is not None:
+        short = (scores.kept.sum(axis=1) < k) & ~_complete(scores)
+        if short.any():
+            raise too_narrow(short, decoding)
+    if k >= weights.shape[1]:
+        return weights
+    return np.where(scores.logits >= scores.logits[:, k - 1 : k], weights, 0.0)
+
+
+def _top_p(scores: Scores, weights: Floats, total: Floats, decoding: DecodingSpec) -> Floats:
+    """Keeps a token while the mass before it is below top_p, so the first always stays (transformers' rule)."""
+    top_p = decoding.top_p or 1.0
+    share = weights / total[:, None]
+    before = np.cumsum(share, axis=1) - share
+    if scores.kept is not None and decoding.top_k is None:
+        short = (np.where(scores.kept, share, 0.0).sum(axis=1) < top_p) & ~_complete(scores)
+        if short.any():
+            raise too_narrow(short, decoding)
+    return np.where(before < top_p, weights, 0.0)
+
+
+def _complete(scores: Scores) -> NDArray[np.bool_]:
+    """Rows of which every token is listed: there is nothing below what was kept."""
+    assert scores.kept is not None and scores.log_total is not None
+    listed = np.log(np.exp(scores.logits - scores.logits[:, :1]).sum(axis=1))
+    return np.asarray(np.abs(listed - scores.log_total(1.0)) < 1e-6)
+
+
+def _by_label(scores: Scores, probs: Floats) -> Answers:
+    """Sums the probability of all spellings of each label."""
+    said = np.stack([np.where(scores.label == i, probs, 0.0).sum(axis=1) for i in range(scores.n_labels)], axis=1)
+    return Answers(said, np.clip(1.0 - said.sum(axis=1), 0.0, 1.0))

@@ -1,0 +1,71 @@
+"""One read-only DuckDB connection over everything that was measured."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from mmplat.artifacts import Results, read_json
+from mmplat.leaderboard import views
+from mmplat.leaderboard.snapshot import store_tables
+from mmplat.store import store_url
+
+
+def connect(results: Results, store_url_: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Views campaigns, models, suites, runs, metrics, leaderboard, predictions, evidence, samples.
+
+    All of them exist, with their columns, when nothing was measured yet. The store is read as it is now; connect again to
+    see what was published since. The connection reaches no file outside the results folder, no network and no extension.
+    DuckDB has no switch against writing inside that folder: run SQL that people type through `query`.
+    """
+    root = results.root.resolve()
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",  # SQL must not see Python's variables
+            "temp_directory": str(Path(tempfile.gettempdir()) / "mmplat-duckdb"),  # else .tmp in the working folder
+        },
+    )
+    try:
+        _load_store(connection, results, store_url_)
+        _make_file_views(connection, Results(root))
+        connection.execute(views.LEADERBOARD)
+        _lock_down(connection, root)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _load_store(connection: duckdb.DuckDBPyConnection, results: Results, url: str | None) -> None:
+    connection.execute(views.stored_sql())
+    for name, table in store_tables(store_url(results, url)).items():
+        connection.register("snapshot", table)
+        connection.execute(f"INSERT INTO store.{name} BY NAME FROM snapshot")
+        connection.unregister("snapshot")
+
+
+def _make_file_views(connection: duckdb.DuckDBPyConnection, results: Results) -> None:
+    decided: dict[str, list[Path]] = {}
+    for plan in sorted((results.root / "campaigns").glob("*/plan.json")):
+        # decided.json is written last: without it the predictions beside it may be of another decision.
+        markers = sorted((plan.parent / "decided").glob("*/*/decided.json"))
+        name = str(read_json(plan, made_by="mmplat plan")["campaign"])
+        decided[name] = [marker.parent / "predictions.parquet" for marker in markers]
+    connection.execute(views.predictions_sql(decided))
+    has_evidence = next(results.evidence_root.glob("*/*/*/part-*.parquet"), None) is not None
+    connection.execute(views.evidence_sql(results.evidence_root if has_evidence else None))
+    prepared = sorted(marker.parent / "samples.parquet" for marker in results.suites_root.glob("*/*/suite.json"))
+    connection.execute(views.samples_sql(prepared))
+
+
+def _lock_down(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    # A path with pattern signs is compared in both spellings: as the pattern in the view, and as the file that it finds.
+    allowed = sorted({views.quoted(str(root)), views.quoted(views.escaped(str(root)))})
+    connection.execute(f"SET allowed_directories = [{', '.join(allowed)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")

@@ -1,0 +1,65 @@
+"""SQL that people type: reading only, and DuckDB's own message when it is wrong."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+import polars as pl
+
+from mmplat.errors import ConfigError, MmplatError
+
+_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
+
+
+class QueryError(MmplatError):
+    """DuckDB refused a query; its message says where."""
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    """The rows of the last statement of `sql`; every statement must only read."""
+    try:
+        statements = connection.extract_statements(sql)
+        if not statements:
+            raise ConfigError('There is no SQL statement to run. Try: mmplat sql "FROM leaderboard LIMIT 5"')
+        for statement in statements:
+            _refuse_writing(connection, statement)
+        return frame(connection.execute(sql))
+    except duckdb.PermissionException as error:
+        raise QueryError(
+            f"{str(error).strip()}\nThis connection reads the results and nothing else; use --output to write a file."
+        ) from None
+    except duckdb.Error as error:
+        raise QueryError(str(error).strip()) from None
+
+
+def frame(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The pending result as polars, with plain numbers: DuckDB's sums of integers are 128 bits wide."""
+    try:
+        table = pl.DataFrame(connection.to_arrow_table())
+    except pl.exceptions.PolarsError as error:
+        raise QueryError(f"A column of the result has a type that no table holds: {error}. CAST it to VARCHAR.") from None
+    plain = {
+        name: pl.Int64 if kind.scale == 0 else pl.Float64
+        for name, kind in table.schema.items()
+        if isinstance(kind, pl.Decimal)
+    }
+    return table.cast(plain, strict=False) if plain else table  # type: ignore[arg-type]
+
+
+def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+    kinds = duckdb.StatementType
+    if statement.type == kinds.SELECT:
+        return
+    text = statement.query
+    if statement.type == kinds.EXPLAIN:
+        # EXPLAIN ANALYZE runs what it explains.
+        inner = connection.extract_statements(_EXPLAIN.sub("", text, count=1))
+        if all(each.type == kinds.SELECT for each in inner):
+            return
+    if statement.type == kinds.CREATE and re.match(r"\s*create\b", text, re.IGNORECASE) is None:
+        return  # a PIVOT makes a type for itself first
+    raise QueryError(
+        f"{statement.type.name} is not allowed: results are read-only here. Allowed: SELECT, FROM, WITH, PIVOT, DESCRIBE, "
+        "SHOW, SUMMARIZE, EXPLAIN. Use --format and --output to write what a query finds."
+    )

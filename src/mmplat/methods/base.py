@@ -1,0 +1,117 @@
+"""What a method is: it names the views it needs, and turns their evidence into scores. It never sees a model.
+
+A method file files one `MethodKind` per name. `bind` puts its parameters in and gives a `Method`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.decoding.filters import Scores, sort_scores
+from mmplat.errors import ConfigError
+from mmplat.evidence.rows import Evidence, Rows
+from mmplat.records import MethodSpec, ViewSpec
+from mmplat.registry import Registry
+
+Floats = NDArray[np.float64]
+Value = float | int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method with its parameters and seed bound: what the plan asks and `deciding` calls."""
+
+    spec: MethodSpec
+    references: tuple[ViewSpec, ...]
+    """Views it needs beside the main one."""
+    scores: Callable[[Evidence], Scores]
+    beta: float | None = None
+    """Its plausibility mask keeps tokens down to log(beta) below the largest; None: it looks at labels or has no mask."""
+    stochastic: bool = False
+    """One of its views is random, so the seed of the cell matters."""
+
+    @property
+    def passes(self) -> int:
+        """Forward passes per sample when it is run alone."""
+        return 1 + len(self.references)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodKind:
+    """One registered method. `version` is part of the run: raise it when the numbers move."""
+
+    name: str
+    summary: str
+    family: str
+    version: int
+    build: Callable[[MethodSpec, int], Method]
+    """(spec with all parameters, seed of the cell) → method."""
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+
+
+catalog: Registry[MethodKind] = Registry("method", "mmplat.methods")
+
+
+def bind(name: str, params: Mapping[str, Value] | None = None, *, seed: int = 0, where: str = "") -> Method:
+    """The method called `name` with `params` over its defaults; parameters that differ show in its name."""
+    kind = catalog.get(name, where=where)
+    given = dict(params or {})
+    unknown = sorted(set(given) - set(kind.defaults))
+    if unknown:
+        raise ConfigError(
+            f"Method {name!r}{where} has no parameter {', '.join(unknown)}. "
+            f"Allowed: {', '.join(kind.defaults) or 'none'}."
+        )
+    values = {**kind.defaults, **given}
+    changed = [f"{key}={value:g}" if isinstance(value, (int, float)) else f"{key}={value}"
+               for key, value in values.items() if value != kind.defaults[key]]  # fmt: skip
+    full = f"{name}({','.join(changed)})" if changed else name
+    return kind.build(MethodSpec(name=full, family=kind.family, version=kind.version, params=values), seed)
+
+
+def number(spec: MethodSpec, key: str, *, low: float, high: float = np.inf) -> float:
+    """A numeric parameter, refused outside [low, high]."""
+    value = spec.params[key]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        span = f"from {low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and above"
+        raise ConfigError(f"Method {spec.name!r} has {key} = {value!r}. Allowed: numbers {span}.")
+    return float(value)
+
+
+def token_labels(rows: Rows) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Which label each kept token says (sample, k), and which spellings are among the kept (sample, spelling)."""
+    label = np.full(rows.top_ids.shape, -1, np.int16)
+    found = np.zeros(rows.spelling_ids.shape, bool)
+    for index in range(rows.spelling_ids.shape[1]):
+        hit = rows.top_ids == rows.spelling_ids[:, index : index + 1]
+        found[:, index] = hit.any(axis=1)
+        label = np.where(hit, rows.spelling_of[:, index : index + 1], label)
+    return label, found
+
+
+def whole_row(rows: Rows) -> Scores:
+    """The model's own distribution: the kept tokens, the spellings below them, and the mass of all the rest."""
+    label, found = token_labels(rows)
+    below = np.where(found, -np.inf, rows.spelling_logits)  # spellings that are not among the kept
+    logits = np.concatenate([rows.top_logits, below], axis=1)
+    labels = np.concatenate([label, rows.spelling_of], axis=1)
+    kept = np.concatenate([rows.top_ids >= 0, np.zeros(below.shape, bool)], axis=1)
+    return sort_scores(logits, labels, rows.label_logits.shape[1], kept=kept, log_total=rows.log_total)
+
+
+def plausible(rows: Rows, logits: Floats, beta: float) -> Scores:
+    """Candidates are the tokens that the main view finds plausible: logit ≥ largest + log β, before any temperature."""
+    label, _ = token_labels(rows)
+    bar = -np.inf if beta == 0 else np.log(beta)
+    keep = (rows.top_ids >= 0) & (rows.top_logits >= rows.top_logits[:, :1] + bar)
+    return sort_scores(np.where(keep, logits, -np.inf), label, rows.label_logits.shape[1])
+
+
+def label_probs(rows: Rows) -> Floats:
+    """Probabilities of the labels among themselves (sample, label), at temperature 1 and without filters."""
+    weights = np.exp(rows.label_logits - rows.label_logits.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -1,0 +1,58 @@
+"""What a metric is: a ratio of two sums over samples. That one shape covers accuracy, F1, yes-ratio and the rest.
+
+Each metric is computed twice: on the likeliest answers (`accuracy`) and on the exact distribution of answers
+(`expected_accuracy`: what repeated sampling would give on average). Under greedy decoding both are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.registry import Registry
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Answers of one cell on the samples that were decided: weights of each label and of no label."""
+
+    probs: Floats  # (sample, label): one-hot for the likeliest answers
+    other: Floats  # (sample,): said something that is no label
+    gold: NDArray[np.int64]  # (sample,)
+    positive: NDArray[np.int64] | None
+    """Index of the positive label (sample,); None: the suite is no yes/no question."""
+
+    @property
+    def right(self) -> Floats:
+        return np.take_along_axis(self.probs, self.gold[:, None], axis=1)[:, 0]
+
+    @property
+    def said_positive(self) -> Floats:
+        assert self.positive is not None
+        return np.take_along_axis(self.probs, self.positive[:, None], axis=1)[:, 0]
+
+    @property
+    def is_positive(self) -> Floats:
+        assert self.positive is not None
+        return (self.gold == self.positive).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One registered metric: numerator and denominator of every sample. `version` rises when numbers move."""
+
+    name: str
+    summary: str
+    ratio: Callable[[Answered], tuple[Floats, Floats]]
+    version: int = 1
+    binary: bool = False
+    """Only for suites with a positive label."""
+    higher_is_better: bool | None = True
+
+
+catalog: Registry[Metric] = Registry("metric", "mmplat.metrics")

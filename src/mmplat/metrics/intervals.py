@@ -1,0 +1,44 @@
+"""Intervals of ratios of sums over clustered samples, for many cells at once.
+
+Wilson's interval with the effective number of samples: the linearised variance of the ratio, computed between clusters (the
+questions about one image are one cluster), says how many independent samples the data are worth. For independent 0/1 samples
+that is Wilson's interval itself; it never leaves [0, 1] and does not collapse at 0 or 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Z95 = 1.959963984540054
+
+
+def cluster_sums(values: Floats, cluster: NDArray[np.int64], n_clusters: int) -> Floats:
+    """Sums of each column of `values` (sample, cell) per cluster (cluster, cell)."""
+    order = np.argsort(cluster, kind="stable")
+    starts = np.searchsorted(cluster[order], np.arange(n_clusters))
+    return np.asarray(np.add.reduceat(values[order], starts, axis=0))
+
+
+def ratio_interval(numerator: Floats, denominator: Floats, *, n: int) -> tuple[Floats, Floats, Floats]:
+    """(value, low, high) of Σ numerator / Σ denominator per column (cluster, cell); NaN where the denominator is 0."""
+    clusters = numerator.shape[0]
+    total = denominator.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = numerator.sum(axis=0) / total
+        spread = ((numerator - value * denominator) ** 2).sum(axis=0)
+        variance = spread / total**2 * (clusters / max(clusters - 1, 1))
+        effective = np.where(variance > 0, value * (1 - value) / variance, clusters)
+        # Rounding can leave a variance of 1e-33 at 0 or 1: no more than the samples themselves can be known there.
+        effective = np.where((value <= 0) | (value >= 1), np.minimum(clusters, n), effective)
+    low, high = wilson(value, effective)
+    return value, low, high
+
+
+def wilson(share: Floats, n: Floats, z: float = Z95) -> tuple[Floats, Floats]:
+    """Wilson's score interval of a share observed on n samples (n may be effective, hence no whole number)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)

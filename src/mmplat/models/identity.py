@@ -1,0 +1,61 @@
+"""Which evidence belongs to a model: the identity that is written beside it, and how to recognise it without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmplat.artifacts import read_json, write_json
+from mmplat.ids import content_id, folder_id
+from mmplat.records import ModelSpec
+
+
+def model_key(identity: Mapping[str, Any]) -> str:
+    """Names the evidence folder of a model."""
+    return content_id(identity)
+
+
+def remember_identity(folder: Path, spec: ModelSpec, identity: Mapping[str, Any]) -> None:
+    """Writes evidence.json: who gave this evidence."""
+    path = folder / "evidence.json"
+    if not path.exists():
+        write_json(path, {"spec": spec.model_dump(mode="json"), "identity": dict(identity), "key": model_key(identity)})
+
+
+def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] | None:
+    """The identity of `spec` as an earlier asking recorded it, if the checkpoint is still the same; None: load it.
+
+    So a finished grid with one more decoding is decided without importing torch.
+    """
+    said = spec.model_dump(mode="json")
+    for folder in folders:
+        for path in sorted(folder.glob("*/evidence.json")):
+            found = read_json(path, made_by="mmplat ask")
+            identity: dict[str, Any] = found["identity"]
+            if found["spec"] == said and _unchanged(spec, identity):
+                return identity
+    return None
+
+
+def _unchanged(spec: ModelSpec, identity: Mapping[str, Any]) -> bool:
+    """A local checkpoint is recognised by its content, a hub one by its pinned commit."""
+    local = checkpoint_folder(spec.path)
+    if local is not None:
+        return bool(folder_id(local) == identity.get("revision"))
+    return spec.path is None or (spec.revision is not None and spec.revision == identity.get("revision"))
+
+
+def checkpoint_folder(path: str | None) -> Path | None:
+    """The local folder that a path means; None for hub names and for models without weights.
+
+    `world:NAME` is a checkpoint that ships with mmplat: a path of one machine never enters a key.
+    """
+    if path is None:
+        return None
+    if path.startswith("world:"):
+        from mmplat.world import checkpoint_folder as shipped
+
+        return shipped(path.removeprefix("world:"))
+    local = Path(path).expanduser()
+    return local if local.is_dir() else None

@@ -1,0 +1,158 @@
+"""prepare: one suite → samples.parquet and images, content-hashed. suite.json is written last: then the folder is complete.
+
+Reading it back is here too, so that one module knows the format.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mmplat.artifacts import Results, atomic, only_writer, read_json, write_bytes, write_json
+from mmplat.errors import ArtifactError, ConfigError
+from mmplat.ids import bytes_id, content_id
+from mmplat.records import Sample, SuiteSpec
+from mmplat.suites import RawSample, catalog
+
+Advance = Callable[[int], None]
+
+
+def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: None) -> Path:
+    """Prepares a suite unless it is; returns the path of its suite.json."""
+    folder = results.suite(spec.name, spec.key)
+    done = folder / "suite.json"
+    if done.exists():
+        return done
+    with only_writer(folder, what=f"Suite {spec.name!r}"):
+        if done.exists():  # another process finished it while we waited for nothing
+            return done
+        samples = _store(catalog.get(spec.kind).samples(spec), folder / "images", advance)
+        if not samples:
+            raise ConfigError(f"Suite {spec.name!r} holds no sample with {spec.params} and limit {spec.limit}.")
+        _refuse_twins(spec, samples)
+        with atomic(folder / "samples.parquet") as temporary:
+            _table(samples).write_parquet(temporary)
+        write_json(done, _metadata(spec, samples))
+    return done
+
+
+def load_samples(folder: Path) -> list[Sample]:
+    """The samples of a prepared suite, in the suite's order."""
+    path = folder / "samples.parquet"
+    if not (folder / "suite.json").exists():
+        raise ArtifactError(f"{folder} is no prepared suite (suite.json is missing). `mmplat prepare` makes it.")
+    try:
+        rows = pl.read_parquet(path).to_dicts()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error}). Delete the folder {folder} and run `mmplat prepare` again."
+        ) from error
+    lists = ("labels", "options", "images")
+    return [Sample(**{**r, **{k: tuple(r[k]) for k in lists}, "groups": json.loads(r["groups"])}) for r in rows]
+
+
+def load_metadata(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(folder / "suite.json", made_by="mmplat prepare")
+    return found
+
+
+def load_picture(folder: Path, name: str) -> NDArray[np.uint8]:
+    """One image of a prepared suite (height × width × 3), checked against the content that its name promises."""
+    from PIL import Image, UnidentifiedImageError
+
+    path = folder / "images" / name
+    try:
+        with Image.open(path) as image:
+            picture = np.asarray(image.convert("RGB"))
+    except FileNotFoundError:
+        raise ArtifactError(f"Image {path} is missing. Delete {folder / 'suite.json'} and run `mmplat prepare` again.") from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise ArtifactError(f"Image {path} cannot be read ({error}). Delete it with {folder / 'suite.json'} and run `mmplat prepare` again.") from error
+    if picture_name(picture) != name:
+        raise ArtifactError(f"Image {path} is not what was prepared: its content changed. Delete {folder} and run `mmplat prepare` again.")
+    return picture
+
+
+def picture_name(picture: NDArray[np.uint8]) -> str:
+    """An image is named by its pixels, not by the bytes of a PNG encoder's version."""
+    height, width = picture.shape[:2]
+    return f"{bytes_id(f'{height}x{width}:'.encode() + np.ascontiguousarray(picture).tobytes())}.png"
+
+
+def _store(raw: Iterable[RawSample], images: Path, advance: Advance) -> list[Sample]:
+    """Writes each distinct image once, and names every sample by its content."""
+    samples = []
+    for one in raw:
+        names = tuple(_write_picture(images, picture) for picture in one.images)
+        samples.append(
+            Sample(
+                sample_id=one.sample_id,
+                sample_key=content_id({"question": one.question, "labels": one.labels, "images": names}),
+                cluster=one.cluster or one.sample_id,
+                question=one.question,
+                options=one.options,
+                labels=one.labels,
+                gold=one.gold,
+                images=names,
+                groups=one.groups,
+            )
+        )
+        advance(1)
+    return samples
+
+
+def _write_picture(folder: Path, picture: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    name = picture_name(picture)
+    if not (folder / name).exists():
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "PNG")
+        write_bytes(folder / name, buffer.getvalue(), sync=False)
+    return name
+
+
+def _table(samples: list[Sample]) -> pl.DataFrame:
+    text = pl.List(pl.String)
+    return pl.DataFrame(
+        {
+            "sample_id": [s.sample_id for s in samples],
+            "sample_key": [s.sample_key for s in samples],
+            "cluster": [s.cluster for s in samples],
+            "question": [s.question for s in samples],
+            "options": pl.Series([list(s.options) for s in samples], dtype=text),
+            "labels": pl.Series([list(s.labels) for s in samples], dtype=text),
+            "gold": [s.gold for s in samples],
+            "images": pl.Series([list(s.images) for s in samples], dtype=text),
+            "groups": [json.dumps(s.groups, sort_keys=True) for s in samples],
+        }
+    )
+
+
+def _metadata(spec: SuiteSpec, samples: list[Sample]) -> dict[str, Any]:
+    content = [[s.sample_id, s.sample_key, s.gold, s.cluster, s.groups] for s in samples]
+    return {
+        **spec.model_dump(mode="json"),
+        "key": spec.key,
+        "n": len(samples),
+        "images": len({name for s in samples for name in s.images}),
+        "content_id": content_id(content),
+    }
+
+
+def _refuse_twins(spec: SuiteSpec, samples: list[Sample]) -> None:
+    """Equal ids or a gold answer outside the labels would be scored wrong in silence later."""
+    if len({s.sample_id for s in samples}) < len(samples):
+        raise ConfigError(f"Suite {spec.name!r} gives one sample id to several samples: ids must be unique.")
+    for sample in samples:
+        if sample.gold not in sample.labels:
+            raise ConfigError(
+                f"Suite {spec.name!r}, sample {sample.sample_id!r}: gold {sample.gold!r} is none of {list(sample.labels)}."
+            )

@@ -1,0 +1,30 @@
+"""The results store: an SQL index over the files of the campaigns, and the only writer of SQL.
+
+Files are the truth: everything here can be rebuilt from them (`publish(..., rebuild=True)`). Readers go through
+`mmplat.leaderboard`.
+"""
+
+from mmplat.store.decided import DecidedFolder, campaigns_on_disk, decided_folders
+from mmplat.store.engine import engine_of, hidden, store_url
+from mmplat.store.migrate import check, current, ensure, head, migrations_folder, upgrade
+from mmplat.store.models import Base
+from mmplat.store.publishing import Published, publish, rebuild
+
+__all__ = [
+    "Base",
+    "DecidedFolder",
+    "Published",
+    "campaigns_on_disk",
+    "check",
+    "current",
+    "decided_folders",
+    "engine_of",
+    "ensure",
+    "head",
+    "hidden",
+    "migrations_folder",
+    "publish",
+    "rebuild",
+    "store_url",
+    "upgrade",
+]

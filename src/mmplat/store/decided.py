@@ -1,0 +1,133 @@
+"""The decided folders of a campaign as the files hold them: what the store and the MLflow mirror are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mmplat.artifacts import Results, read_json
+from mmplat.errors import ArtifactError, UnknownName
+from mmplat.ids import bytes_id, content_id
+from mmplat.records import MetricRecord, RunRecord
+
+if TYPE_CHECKING:
+    import polars as pl
+
+METRIC_COLUMNS = list(MetricRecord.model_fields)
+RUN_COLUMNS = list(RunRecord.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedFolder:
+    """One model on one suite in one campaign; complete, because its decided.json exists."""
+
+    folder: Path
+    campaign: str
+    model: dict[str, Any]
+    suite: dict[str, Any]
+    failed: int
+    seconds: float
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever anything changes that the store holds."""
+        names = ("decided.json", "runs.parquet", "metrics.parquet")
+        return content_id({name: bytes_id(_bytes(self.folder / name)) for name in names})
+
+    def runs(self) -> list[RunRecord]:
+        path = self.folder / "runs.parquet"
+        try:
+            runs = [_run_record(row) for row in _table(path, RUN_COLUMNS).to_dicts()]
+        except (ValidationError, ValueError) as error:
+            raise ArtifactError(
+                f"{path} holds a run that cannot be read ({error}). Delete {self.folder} and run `mmplat decide` again."
+            ) from error
+        for run in runs:
+            if (run.campaign, run.model, run.suite) != (self.campaign, self.model["name"], self.suite["name"]):
+                raise ArtifactError(
+                    f"{path} holds run {run.run_id} of {run.campaign}/{run.model}/{run.suite}: it was copied from "
+                    f"elsewhere. Delete {self.folder} and run `mmplat decide` again."
+                )
+        return runs
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Rows of metrics.parquet; not a number is undefined, as None, because back ends disagree on storing it."""
+        import polars.selectors as selectors
+
+        table = _table(self.folder / "metrics.parquet", METRIC_COLUMNS)
+        return table.with_columns(selectors.float().fill_nan(None)).to_dicts()
+
+    def metrics_of(self, run_ids: Collection[str]) -> list[MetricRecord]:
+        wanted = set(run_ids)
+        return [MetricRecord.model_validate(row) for row in self.metrics() if row["run_id"] in wanted]
+
+
+def campaigns_on_disk(results: Results) -> list[str]:
+    """Campaigns with a plan, by the name that the plan gives."""
+    plans = sorted((results.root / "campaigns").glob("*/plan.json"))
+    return sorted(str(read_json(plan, made_by="mmplat plan")["campaign"]) for plan in plans)
+
+
+def decided_folders(results: Results, campaign: str) -> list[DecidedFolder]:
+    """Complete folders of the campaign, sorted; a folder without decided.json is still being written."""
+    if not results.plan(campaign).exists():
+        raise UnknownName("campaign", campaign, campaigns_on_disk(results), where=f" in {results.root / 'campaigns'}")
+    markers = sorted((results.campaign(campaign) / "decided").glob("*/*/decided.json"))
+    return [_decided_folder(marker, campaign) for marker in markers]
+
+
+def _decided_folder(marker: Path, campaign: str) -> DecidedFolder:
+    made_by = "mmplat decide"
+    found = read_json(marker, made_by=made_by)
+    try:
+        folder = DecidedFolder(
+            folder=marker.parent,
+            campaign=str(found["campaign"]),
+            model={key: found["model"][key] for key in ("name", "key", "identity")},
+            suite={key: found["suite"][key] for key in ("name", "key", "kind", "version", "n", "content_id", "params")},
+            failed=int(found["failed"]),
+            seconds=float(found["seconds"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{marker} was written by another version of mmplat ({error!r}). Delete {marker.parent} and run "
+            f"`{made_by}` again: it decides from the stored evidence and asks no model."
+        ) from error
+    if folder.campaign != campaign:
+        raise ArtifactError(
+            f"{marker} belongs to campaign {folder.campaign!r}, but lies in {campaign!r}. Delete {marker.parent} and "
+            f"run `{made_by}` again."
+        )
+    return folder
+
+
+def _run_record(row: dict[str, Any]) -> RunRecord:
+    return RunRecord.model_validate(
+        {**row, "settings": json.loads(row["settings"]), "versions": json.loads(row["versions"])}
+    )
+
+
+def _table(path: Path, columns: list[str]) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        return pl.read_parquet(_bytes(path)).select(columns)
+    except pl.exceptions.PolarsError as error:
+        raise ArtifactError(
+            f"{path} cannot be read: {str(error).splitlines()[0]}. It is altered or from another version of mmplat. "
+            f"Delete {path.parent} and run `mmplat decide` again: it asks no model."
+        ) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"{path} is missing beside its decided.json. Delete {path.parent} and run `mmplat decide` again."
+        ) from None

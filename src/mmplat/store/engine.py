@@ -1,0 +1,71 @@
+"""Where the store is, and how a connection to it behaves."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from mmplat.artifacts import Results
+from mmplat.errors import StoreError
+
+BUSY_TIMEOUT_S = 60  # how long a publisher waits for another one; a publish of 10,000 runs takes some seconds
+
+
+def store_url(results: Results, url: str | None = None) -> URL:
+    """The store's URL: as given, else MMPLAT_STORE_URL, else SQLite in the results folder."""
+    text = url or os.environ.get("MMPLAT_STORE_URL")
+    if not text:
+        return URL.create("sqlite", database=str(results.store.resolve()))
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        # The text is not repeated: whatever stands in it may hold a password.
+        raise StoreError(
+            "MMPLAT_STORE_URL is no database URL. Allowed: sqlite:////absolute/path.db or "
+            "postgresql+psycopg://user:password@host/database. Unset it to use SQLite in the results folder."
+        ) from None
+
+
+def hidden(url: URL) -> str:
+    """The URL as a message may show it."""
+    return url.render_as_string(hide_password=True)
+
+
+def engine_of(url: URL, *, reads_only: bool = False, foreign_keys: bool = True) -> Engine:
+    """An engine on the store. Dispose of it: pooled connections keep the SQLite files of a laptop open."""
+    try:
+        engine = create_engine(url)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"The driver for {hidden(url)} is not installed ({error}). "
+            "`pip install 'psycopg[binary]'` brings the one for PostgreSQL."
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        _tune_sqlite(engine, reads_only=reads_only, foreign_keys=foreign_keys)
+    return engine
+
+
+def _tune_sqlite(engine: Engine, *, reads_only: bool, foreign_keys: bool) -> None:
+    begin = "BEGIN" if reads_only else "BEGIN IMMEDIATE"
+
+    def on_connect(connection: Any, _: object) -> None:
+        # Python's driver would begin transactions by itself, and late: not before the first write, where SQLite refuses
+        # to wait for another writer, and not at all for CREATE TABLE.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.execute("PRAGMA query_only = ON" if reads_only else "PRAGMA journal_mode = WAL")
+        if not reads_only:
+            cursor.execute("PRAGMA synchronous = NORMAL")  # safe with WAL; the files are the truth anyway
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)

@@ -1,0 +1,176 @@
+"""Runs → MLflow: an experiment per campaign, a run per cell, at three calls each.
+
+A run of MLflow counts as written when it is terminated with our run id in its tags; one that a killed publish left behind
+is deleted and written again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mmplat.artifacts import Results
+from mmplat.records import MetricRecord, RunRecord
+from mmplat.tracking.ready import client, hidden_uri, reason_of, tracking_uri, wait_until_ready
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Param, Run
+    from mlflow.tracking import MlflowClient
+
+RUN_ID = "mmplat.run_id"
+TEXT_LIMIT = 500  # characters of a parameter or tag; back ends differ, all take this
+NAME_LIMIT = 250
+BATCH_LIMIT = 1000  # metrics per log_batch call, MLflow's own limit
+
+MetricsOf = Callable[[Sequence[RunRecord]], Mapping[str, Sequence[MetricRecord]]]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What the mirror did; `warning` says in one line why it stopped, None where it is complete."""
+
+    uri: str
+    written: int = 0
+    present: int = 0
+    removed: int = 0
+    warning: str | None = None
+
+
+def mirror(
+    results: Results,
+    campaign: str,
+    runs: Sequence[RunRecord],
+    metrics_of: MetricsOf,
+    *,
+    progress: Progress | None = None,
+) -> Mirrored:
+    """Brings the campaign's experiment to `runs`; never raises, a publish must not fail for its mirror.
+
+    `metrics_of` is asked once, for the runs that are missing, so that a repeated publish reads nothing.
+    """
+    uri = tracking_uri(results)
+    try:
+        missing_store = wait_until_ready(results)
+        if missing_store:
+            return Mirrored(uri=hidden_uri(uri), warning=_warning(missing_store))
+        return _mirror(client(uri), uri, campaign, runs, metrics_of, progress)
+    except Exception as error:  # whatever MLflow, its back end or the network raise
+        return Mirrored(uri=hidden_uri(uri), warning=_warning(reason_of(error, uri)))
+
+
+def _warning(reason: str) -> str:
+    return f"MLflow has no complete mirror of this campaign: {reason}. The store has it; publish again to fill the mirror."
+
+
+def _mirror(
+    mlflow: MlflowClient,
+    uri: str,
+    campaign: str,
+    runs: Sequence[RunRecord],
+    metrics_of: MetricsOf,
+    progress: Progress | None,
+) -> Mirrored:
+    experiment = _experiment(mlflow, campaign)
+    wanted = {run.run_id for run in runs}
+    present: set[str] = set()
+    removed = 0
+    for found in _existing(mlflow, experiment):
+        run_id = found.data.tags[RUN_ID]
+        if run_id in wanted and run_id not in present and found.info.status in ("FINISHED", "FAILED"):
+            present.add(run_id)
+        else:
+            mlflow.delete_run(found.info.run_id)
+            removed += 1
+    missing = [run for run in runs if run.run_id not in present]
+    metrics = metrics_of(missing) if missing else {}
+    for done, run in enumerate(missing, start=1):
+        _write(mlflow, experiment, run, metrics.get(run.run_id, ()))
+        if progress:
+            progress(done, len(missing))
+    return Mirrored(uri=hidden_uri(uri), written=len(missing), present=len(present), removed=removed)
+
+
+def _experiment(mlflow: MlflowClient, campaign: str) -> str:
+    found = mlflow.get_experiment_by_name(campaign)
+    if found is None:
+        return str(mlflow.create_experiment(campaign, tags={"mmplat.campaign": campaign}))
+    if found.lifecycle_stage == "deleted":  # by a person in the UI; its name stays taken
+        mlflow.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _existing(mlflow: MlflowClient, experiment: str) -> list[Run]:
+    """All runs of ours in the experiment; people may keep others beside them."""
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = mlflow.search_runs([experiment], f"tags.`{RUN_ID}` LIKE '%'", max_results=1000, page_token=token)
+        runs.extend(page)
+        token = page.token
+        if not token:
+            return runs
+
+
+def _write(mlflow: MlflowClient, experiment: str, run: RunRecord, metrics: Iterable[MetricRecord]) -> None:
+    name = f"{run.model}/{run.suite}/{run.decoding}/{run.method}"
+    created = mlflow.create_run(experiment, run_name=name, tags=_tags(run))
+    points, params = _points(metrics), _params(run)
+    while points or params:
+        batch, points = points[:BATCH_LIMIT - 100], points[BATCH_LIMIT - 100 :]
+        mlflow.log_batch(created.info.run_id, metrics=batch, params=params[:100])
+        params = params[100:]
+    mlflow.set_terminated(created.info.run_id, status="FAILED" if run.status == "failed" else "FINISHED")
+
+
+def _tags(run: RunRecord) -> dict[str, str]:
+    named = ("run_id", "campaign", "status", "error", "device", "dtype", "git_revision", "git_dirty", "model_key",
+             "suite_key", "evidence_key")  # fmt: skip
+    values = {f"mmplat.{name}": getattr(run, name) for name in named}
+    values |= {f"version.{package}": version for package, version in run.versions.items()}
+    return {name[:NAME_LIMIT]: str(value)[:TEXT_LIMIT] for name, value in values.items() if value is not None}
+
+
+def _params(run: RunRecord) -> list[Param]:
+    from mlflow.entities import Param
+
+    named = ("model", "suite", "decoding", "method", "seed")
+    values: dict[str, Any] = {name: getattr(run, name) for name in named} | dict(_flat(run.settings))
+    return [Param(clean(name), _text(value)) for name, value in values.items()]
+
+
+def _points(metrics: Iterable[MetricRecord]) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    values: dict[str, float] = {}
+    for metric in metrics:
+        if metric.value is not None:
+            values.setdefault(metric_name(metric.metric, metric.subset), metric.value)
+    return [Metric(name, value, timestamp=0, step=0) for name, value in values.items()]
+
+
+def metric_name(metric: str, subset: str) -> str:
+    """`metric` for the whole suite, else `metric/subset`."""
+    return clean(metric) if subset == "all" else f"{clean(metric)}/{clean(subset)}"[:NAME_LIMIT]
+
+
+def clean(name: str) -> str:
+    """A name as MLflow allows it: no sign outside its list, and nothing that reads as a path."""
+    cleaned = re.sub(r"[^A-Za-z0-9_\-. :]", "_", name)[:NAME_LIMIT]
+    return cleaned if cleaned.strip(".") else f"_{cleaned}"
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text[:TEXT_LIMIT]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

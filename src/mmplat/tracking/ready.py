@@ -1,0 +1,122 @@
+"""The MLflow store: where it is, and making its tables once, beside the asking.
+
+Creating the tables takes MLflow up to half a minute, and processes that race to do it fail ("duplicate column name"), so
+one of them does it under a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.errors import ArtifactError, Busy
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+INSTALL = "MLflow is not installed; `pip install 'mmplat[tracking]'` brings it"
+WAIT_S = 120  # for another process that is making the tables
+
+
+def tracking_uri(results: Results) -> str:
+    """MLFLOW_TRACKING_URI, else SQLite beside the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{results.tracking.resolve()}"
+
+
+def hidden_uri(uri: str) -> str:
+    """The URI as a message may show it."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(uri).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return uri if "@" not in uri else "the URI in MLFLOW_TRACKING_URI"
+
+
+def prepare(results: Results) -> dict[str, Any]:
+    """Makes the MLflow store's tables and writes `tracking_ready`; a failure is its content, not an exception.
+
+    Raises Busy where another process is at it.
+    """
+    uri = tracking_uri(results)
+    with only_writer(results.root / ".mlflow", what="The MLflow store"):
+        if is_ready(results):
+            return dict(read_json(results.tracking_ready, made_by="mmplat tracking prepare"))
+        started = time.monotonic()
+        try:
+            client(uri).search_experiments(max_results=1)
+            _let_readers_in(uri)
+            said: dict[str, Any] = {"ready": True, "seconds": round(time.monotonic() - started, 1)}
+        except Exception as error:  # MLflow raises what its back end raises; none of it may stop a campaign
+            said = {"ready": False, "reason": reason_of(error, uri)}
+        said["uri"] = hidden_uri(uri)
+        write_json(results.tracking_ready, said)
+        return said
+
+
+def is_ready(results: Results) -> bool:
+    """Whether the tables of today's URI are known to exist."""
+    try:
+        said = read_json(results.tracking_ready, made_by="mmplat tracking prepare")
+    except ArtifactError:
+        return False
+    uri = tracking_uri(results)
+    file = uri.removeprefix("sqlite:///") if uri.startswith("sqlite:///") else None
+    return bool(said["ready"]) and said["uri"] == hidden_uri(uri) and (file is None or Path(file).exists())
+
+
+def wait_until_ready(results: Results) -> str | None:
+    """Prepares the store unless it is; waits for another process that prepares it. Returns why there is none, or None."""
+    deadline = time.monotonic() + WAIT_S
+    while not is_ready(results):
+        try:
+            said = prepare(results)
+        except Busy as busy:
+            if time.monotonic() > deadline:
+                return str(busy)
+            time.sleep(0.5)
+            continue
+        if not said["ready"]:
+            return str(said["reason"])
+    return None
+
+
+def client(uri: str) -> MlflowClient:
+    """MLflow's client with its chatter, its telemetry and its minutes of retries switched off."""
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    }
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)  # MLflow reads them when it is imported; a user's own choice stays
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(uri)
+
+
+def reason_of(error: Exception, uri: str) -> str:
+    """Why MLflow failed, in one line without a password."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "mlflow":
+        return INSTALL
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}".replace(uri, hidden_uri(uri))[:500]
+
+
+def _let_readers_in(uri: str) -> None:
+    """Write-ahead logging, so that MLflow's UI can read while runs are written; it is a property of the file."""
+    if not uri.startswith("sqlite:///"):
+        return
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")

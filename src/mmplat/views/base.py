@@ -1,0 +1,73 @@
+"""What a kind of view is. Nothing here knows a model: a model adapter asks the kind what to change, and where.
+
+A view acts at one of three places, because the papers' views do (papers: LLaVA-Align, VCD):
+`prompt`  the image leaves the prompt, or one token stands in its place;
+`picture` the image is replaced before the processor sees it (uint8, height × width × 3);
+`pixels`  the processed tensor is changed, in normalised space (float32).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.errors import ConfigError
+from mmplat.records import ViewSpec
+from mmplat.registry import Registry
+
+Place = Literal["prompt", "picture", "pixels"]
+Value = int | float | str
+
+
+def unchanged(array: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDArray[Any]:
+    return array
+
+
+@dataclass(frozen=True, slots=True)
+class ViewKind:
+    """One kind of view. `version` is part of every key: raise it when the numbers move."""
+
+    name: str
+    summary: str
+    place: Place
+    version: int = 1
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    image: Literal["keep", "drop", "unk"] = "keep"
+    """What the prompt holds where the image was."""
+    transform: Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]] = unchanged
+    """(array, params, seed) → array, at `place`; the seed depends on the sample and on the `seed` parameter."""
+    constant: bool = False
+    """The result does not depend on the image's content, so one forward of the vision tower serves all samples."""
+
+    @property
+    def stochastic(self) -> bool:
+        return "seed" in self.defaults
+
+
+catalog: Registry[ViewKind] = Registry("view", "mmplat.views")
+
+
+def bind(kind: str, **params: Value) -> ViewSpec:
+    """A view with its parameters: `bind("noise", step=999)` is called `noise-999`, `bind("noise")` is `noise`."""
+    found = catalog.get(kind)
+    unknown = sorted(set(params) - set(found.defaults))
+    if unknown:
+        raise ConfigError(
+            f"View {kind!r} has no parameter {', '.join(unknown)}. Allowed: {', '.join(found.defaults) or 'none'}."
+        )
+    values = {**found.defaults, **params}
+    changed = [f"{'s' if name == 'seed' else ''}{values[name]}" for name in values if values[name] != found.defaults[name]]
+    return ViewSpec(name="-".join([kind, *changed]), kind=kind, version=found.version, params=values)
+
+
+def grey(value: int) -> Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]]:
+    """A picture of one brightness, of the size of the original, so that tiling models keep their layout."""
+
+    def paint(picture: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDArray[Any]:
+        return np.full_like(picture, value)
+
+    return paint
