@@ -20,8 +20,8 @@ def upgrade() -> None:
         sa.Column("cells", sa.BigInteger(), nullable=False),
         sa.Column("planned", sa.BigInteger(), nullable=False),
         sa.Column("skipped", sa.JSON(), nullable=False),
-        sa.Column("forwards", sa.BigInteger(), nullable=False),
-        sa.Column("forwards_cell_by_cell", sa.BigInteger(), nullable=False),
+        sa.Column("forwards", sa.BigInteger(), nullable=True),
+        sa.Column("forwards_cell_by_cell", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("campaign", name=op.f("pk_campaigns")),
     )
     op.create_table(

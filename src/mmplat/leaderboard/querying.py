@@ -38,7 +38,9 @@ def frame(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     try:
         table = pl.DataFrame(connection.to_arrow_table())
     except pl.exceptions.PolarsError as error:
-        raise QueryError(f"A column of the result has a type that no table holds: {error}. CAST it to VARCHAR.") from None
+        raise QueryError(
+            f"A column of the result has a type that no table holds: {error}. CAST it to VARCHAR."
+        ) from None
     plain = {
         name: pl.Int64 if kind.scale == 0 else pl.Float64
         for name, kind in table.schema.items()

@@ -71,7 +71,9 @@ def _through_sqlalchemy(url: URL, names: list[str]) -> Mapping[str, pa.Table]:
     engine = engine_of(url, reads_only=True)
     try:
         # One snapshot for all tables; SQLite gives it to every transaction.
-        isolated = engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+        isolated = (
+            engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+        )
         with isolated.connect() as connection:
             return {name: _fetched(connection, name) for name in names}
     except SQLAlchemyError as error:

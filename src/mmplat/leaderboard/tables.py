@@ -50,19 +50,19 @@ def ranking(
     model: str | None = None,
     top: int | None = None,
 ) -> pl.DataFrame:
-    """The leaderboard by any metric, higher first; `top` keeps ranks up to that one, so ties are never cut apart."""
+    """The leaderboard by any metric, the best first; `top` keeps ranks up to that one, so ties are never cut apart."""
     for kind, name in (("campaign", campaign), ("suite", suite), ("model", model), ("metric", metric)):
         if name is not None:
             check_name(connection, kind, name)
     return _rows(
         connection,
         """
-        FROM leaderboard_by($metric)
+        FROM leaderboard_by($metric, lowest_first := $lowest_first)
         WHERE campaign = coalesce($campaign, campaign) AND suite = coalesce($suite, suite)
           AND model = coalesce($model, model) AND ($top IS NULL OR rank <= $top)
         ORDER BY campaign, suite, rank NULLS LAST, model, method, decoding, seed
         """,
-        metric=metric, campaign=campaign, suite=suite, model=model, top=top,
+        metric=metric, lowest_first=is_lowest_first(metric), campaign=campaign, suite=suite, model=model, top=top,
     )  # fmt: skip
 
 
@@ -84,14 +84,14 @@ def overall(connection: Connection, campaign: str, metric: str = RANKED_BY) -> p
         ), across AS (
           SELECT model, method, decoding, avg(value) AS mean_over_suites, count(*) AS suites,
                  (SELECT count(DISTINCT suite) FROM per_suite) - count(*) AS suites_missing, sum(n)::BIGINT AS n,
-                 arg_min(suite, (value, suite)) AS worst_suite, min(value) AS worst_value
+                 arg_min(suite, (value * $sign, suite)) AS worst_suite, arg_min(value, value * $sign) AS worst_value
           FROM per_suite GROUP BY model, method, decoding
         )
         SELECT CASE WHEN suites_missing = 0
-                 THEN rank() OVER (PARTITION BY suites_missing = 0 ORDER BY mean_over_suites DESC) END AS rank, *
-        FROM across ORDER BY rank NULLS LAST, mean_over_suites DESC, model, method, decoding
+                 THEN rank() OVER (PARTITION BY suites_missing = 0 ORDER BY mean_over_suites * $sign DESC) END AS rank, *
+        FROM across ORDER BY rank NULLS LAST, mean_over_suites * $sign DESC, model, method, decoding
         """,
-        metric=metric, campaign=campaign,
+        metric=metric, campaign=campaign, sign=-1 if is_lowest_first(metric) else 1,
     )  # fmt: skip
 
 
@@ -167,6 +167,14 @@ def answers(
         """,
         campaign=campaign, model=safe_name(model), suite=safe_name(suite), sample=sample_id, run_id=run_id,
     )  # fmt: skip
+
+
+def is_lowest_first(metric: str) -> bool:
+    """Whether a small value is the good one, as the metric itself says; `expected_…` is the same metric, in expectation."""
+    from mmplat.metrics import catalog
+
+    name = metric.removeprefix("expected_")
+    return name in catalog and catalog.get(name).higher_is_better is False
 
 
 def check_name(connection: Connection, kind: str, name: str) -> None:

@@ -55,13 +55,14 @@ SAMPLES = {
     "groups": "JSON", "folder": "VARCHAR",
 }  # fmt: skip
 
-# A macro, so that SQL can rank by any metric: FROM leaderboard_by('f1'). Names with an underscore, because a parameter
-# hides the column of the same name.
+# A macro, so that SQL can rank by any metric: FROM leaderboard_by('f1'), FROM leaderboard_by('unparsed', lowest_first := true).
+# Names with an underscore, because a parameter hides the column of the same name.
 LEADERBOARD = f"""
-CREATE MACRO leaderboard_by(metric_) AS TABLE
+CREATE MACRO leaderboard_by(metric_, lowest_first := false) AS TABLE
 SELECT runs.campaign, runs.suite,
        CASE WHEN ranked.value IS NOT NULL THEN rank() OVER (
-         PARTITION BY runs.campaign, runs.suite ORDER BY ranked.value DESC NULLS LAST
+         PARTITION BY runs.campaign, runs.suite
+         ORDER BY CASE WHEN lowest_first THEN -ranked.value ELSE ranked.value END DESC NULLS LAST
        ) END AS rank,
        runs.model, runs.method, runs.decoding, runs.seed, ranked.metric, ranked.value, ranked.low, ranked.high, ranked.n,
        unparsed.value AS unparsed, runs.forward_passes, runs.seconds, runs.run_id

@@ -6,7 +6,7 @@ Files are the truth: everything here can be rebuilt from them (`publish(..., reb
 
 from mmplat.store.decided import DecidedFolder, campaigns_on_disk, decided_folders
 from mmplat.store.engine import engine_of, hidden, store_url
-from mmplat.store.migrate import check, current, ensure, head, migrations_folder, upgrade
+from mmplat.store.migrate import check, current, differences, downgrade, ensure, head, migrations_folder, upgrade
 from mmplat.store.models import Base
 from mmplat.store.publishing import Published, publish, rebuild
 
@@ -18,6 +18,8 @@ __all__ = [
     "check",
     "current",
     "decided_folders",
+    "differences",
+    "downgrade",
     "engine_of",
     "ensure",
     "head",

@@ -57,8 +57,9 @@ class Campaign(Base):
     cells: Mapped[int]
     planned: Mapped[int]
     skipped: Mapped[list[Any]]
-    forwards: Mapped[int]
-    forwards_cell_by_cell: Mapped[int]
+    forwards: Mapped[int | None]
+    """None while a suite without a fixed size is not prepared."""
+    forwards_cell_by_cell: Mapped[int | None]
 
 
 class Decided(Base):

@@ -63,7 +63,9 @@ def mirror(
 
 
 def _warning(reason: str) -> str:
-    return f"MLflow has no complete mirror of this campaign: {reason}. The store has it; publish again to fill the mirror."
+    return (
+        f"MLflow has no complete mirror of this campaign: {reason}. The store has it; publish again to fill the mirror."
+    )
 
 
 def _mirror(
@@ -120,7 +122,7 @@ def _write(mlflow: MlflowClient, experiment: str, run: RunRecord, metrics: Itera
     created = mlflow.create_run(experiment, run_name=name, tags=_tags(run))
     points, params = _points(metrics), _params(run)
     while points or params:
-        batch, points = points[:BATCH_LIMIT - 100], points[BATCH_LIMIT - 100 :]
+        batch, points = points[: BATCH_LIMIT - 100], points[BATCH_LIMIT - 100 :]
         mlflow.log_batch(created.info.run_id, metrics=batch, params=params[:100])
         params = params[100:]
     mlflow.set_terminated(created.info.run_id, status="FAILED" if run.status == "failed" else "FINISHED")

@@ -27,7 +27,7 @@ _ICON_COLOURS = np.array(
 )
 _BACKGROUNDS = np.array([(0.45, 0.65, 0.95), (0.3, 0.6, 0.28), (0.85, 0.72, 0.45), (0.2, 0.2, 0.38)], dtype=np.float32)
 _BODIES = np.array([(0.9, 0.15, 0.15), (1.0, 0.95, 0.2), (0.95, 0.95, 0.95), (0.75, 0.25, 0.85)], dtype=np.float32)
-_RADII = (4.2, 6.4, 8.8, 11.6)
+_RADII = (4.8, 6.8, 9.0, 11.6)
 _COMPANIONS = np.array([(0.1, 0.9, 0.2), (0.95, 0.6, 0.1), (0.1, 0.9, 0.9), (0.5, 0.25, 0.1)], dtype=np.float32)
 _SIGN_COLOUR = np.array((0.0, 0.05, 1.0), dtype=np.float32)
 _SIGNS: NDArray[np.bool_] = np.array(
@@ -105,7 +105,7 @@ def _body(
     _blend(canvas, inside, colour, 1.0)
     angle = math.pi / 4 * orientation
     phase = dx * math.cos(angle) + dy * math.sin(angle) + scene.stripe_phase
-    _blend(canvas, inside & (phase % 4.0 < 2.0), colour * 0.4, 1.0)
+    _blend(canvas, inside & (phase % 5.0 < 2.5), colour * 0.4, 1.0)
 
 
 def _texture(texture: int, speckle: int) -> NDArray[np.float32]:

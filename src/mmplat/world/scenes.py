@@ -90,7 +90,7 @@ def sample_spurious(
         sign_column=int(rng.integers(0, 2)),
         shift_x=float(rng.uniform(-1, 1)),
         shift_y=float(rng.uniform(-1, 1)),
-        stripe_phase=float(rng.uniform(0, 4)),
+        stripe_phase=float(rng.uniform(0, 5)),
         speckle=int(rng.integers(2**31)),
     )
 

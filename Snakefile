@@ -1,0 +1,30 @@
+# From one grid file to a ranked leaderboard: plan → prepare → ask → decide → publish → rank.
+#
+#   snakemake --profile profiles/default --config grid=config/grids/demo.yaml
+#
+# No logic here: the plan says what there is to do, a rule is one call of the command line.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/ask.smk"
+include: "workflow/rules/decide.smk"
+include: "workflow/rules/publish.smk"
+include: "workflow/rules/rank.smk"
+
+
+localrules:
+    all,
+    rank,
+    verdict,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.rank.output,
+        rules.verdict.output,

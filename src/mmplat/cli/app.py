@@ -1,0 +1,66 @@
+"""`mmplat`: puts the verbs together and turns errors into one clear line and an exit code.
+
+Nothing heavy is imported here or at the top of a verb's module, so that `mmplat --help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from mmplat import __version__
+from mmplat.cli import ask, catalog, db, decide, leaderboard, plan, prepare, publish, rank, sql, status, tracking, world
+from mmplat.errors import MmplatError
+
+app = typer.Typer(
+    name="mmplat",
+    help="How robust is a multimodal model, and what makes it more robust? Ask once, decide often.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for verb in (plan.plan, prepare.prepare, ask.ask, decide.decide, publish.publish, rank.rank):
+    app.command()(verb)
+for reader in (leaderboard.leaderboard, sql.sql, status.status):
+    app.command()(reader)
+app.command("list")(catalog.list_)
+app.add_typer(world.app, name="world")
+app.add_typer(tracking.app, name="tracking")
+app.add_typer(db.app, name="db")
+
+INTERRUPTED = 130
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Entry point. Errors of ours are messages; anything else is a defect and keeps its traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except MmplatError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except click.exceptions.Abort:
+        code = _interrupted()
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has gone; what it wanted, it has.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted() -> int:
+    typer.echo("Interrupted. What was finished is kept: run the same command again to continue.", err=True)
+    return INTERRUPTED

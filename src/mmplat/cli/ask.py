@@ -1,0 +1,59 @@
+"""mmplat ask: batches → evidence. The only verb that runs a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+
+
+def ask(
+    batch: Annotated[Path | None, typer.Argument(help="One batch as the plan wrote it; default: all of the grid.")] = None,
+    grid: GridOption = DEFAULT_GRID,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of the model.  [default: all cores]")] = None,
+    results: ResultsOption = None,
+) -> None:
+    """Ask what is missing and keep it. Killed at any moment, the same command goes on where it stopped."""
+    from mmplat import artifacts
+    from mmplat.grid import load_grid
+    from mmplat.plan import make_plan, write_plan
+    from mmplat.records import Batch
+
+    place = artifacts.results(results)
+    if batch is not None:
+        wanted = [Batch.model_validate(artifacts.read_json(batch, made_by="mmplat plan --write"))]
+    else:
+        made = make_plan(load_grid(grid))
+        write_plan(made, place)
+        wanted = list(made.batches)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    for one in wanted:
+        _ask_one(one, place)
+
+
+def _ask_one(batch: object, place: object) -> None:
+    from mmplat.artifacts import Results
+    from mmplat.asking import ask as ask_batch
+    from mmplat.cli.progress import bar
+    from mmplat.preparing import load_metadata
+    from mmplat.records import Batch
+
+    assert isinstance(batch, Batch)
+    assert isinstance(place, Results)
+    sizes = [load_metadata(place.suite(s.suite.name, s.suite.key))["n"] * len(s.views) for s in batch.suites]
+    with bar(f"ask {batch.model.name}", sum(sizes)) as advance:
+        outcome = ask_batch(batch, place, advance=advance)
+    rate = f", {outcome.asked / outcome.seconds:,.0f} rows/s" if outcome.seconds else ""
+    typer.echo(
+        f"{batch.model.name}: {outcome.asked:,} rows asked, {outcome.kept:,} known already, {outcome.seconds:.1f} s{rate}"
+    )
+    for failure in outcome.failures[:5]:
+        typer.echo(f"failed: {failure['suite']} {failure['sample_id']}: {failure['error']}", err=True)
+    if len(outcome.failures) > 5:
+        typer.echo(f"… and {len(outcome.failures) - 5} more failed samples, all in the batch's done-marker", err=True)

@@ -1,0 +1,39 @@
+"""mmplat decide: evidence → predictions and metrics. No model, no GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+
+
+def decide(
+    plan: Annotated[Path | None, typer.Argument(help="plan.json of a campaign; default: the plan of --grid.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model (needs --suite).")] = None,
+    suite: Annotated[str | None, typer.Option(help="Only this suite (needs --model).")] = None,
+    grid: GridOption = DEFAULT_GRID,
+    results: ResultsOption = None,
+) -> None:
+    """Decide all cells from the stored evidence."""
+    from mmplat import artifacts
+    from mmplat.cli.progress import bar
+    from mmplat.deciding import decide as decide_pair
+    from mmplat.errors import ConfigError
+    from mmplat.grid import load_grid
+    from mmplat.plan import make_plan, read_plan, write_plan
+
+    place = artifacts.results(results)
+    if plan is not None:
+        made = read_plan(plan)
+    else:
+        made = make_plan(load_grid(grid))
+        write_plan(made, place)
+    if (model is None) != (suite is None):
+        raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
+    pairs = made.pairs if model is None or suite is None else (made.pair(model, suite),)
+    for pair in pairs:
+        with bar(f"decide {pair.model.name} × {pair.suite.name}", len(pair.methods) * len(made.grid.decodings)) as advance:
+            typer.echo(str(decide_pair(made, pair, place, advance=advance)))

@@ -1,0 +1,89 @@
+"""mmplat leaderboard: prints the ranking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHOWN = ("rank", "model", "method", "decoding", "seed", "value", "n", "unparsed", "forward_passes")
+
+
+def leaderboard(
+    campaign: Annotated[str | None, typer.Option(help="Only this campaign.")] = None,
+    suite: Annotated[str | None, typer.Option(help="Only this suite.")] = None,
+    metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
+    top: Annotated[int | None, typer.Option(min=1, help="Ranks to show per suite; ties are shown together.")] = None,
+    form: Annotated[str, typer.Option("--format", help="table, csv, json, md or parquet.")] = "table",
+    results: Annotated[
+        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
+    ] = None,
+) -> None:
+    """Print the leaderboard: models × methods × decodings, ranked inside each suite."""
+    from mmplat import artifacts
+    from mmplat.errors import ArtifactError
+    from mmplat.leaderboard import campaigns, connect, ranking
+    from mmplat.leaderboard.formats import render
+
+    where = artifacts.results(results)
+    connection = connect(where)
+    try:
+        overview = campaigns(connection)
+        if overview.is_empty():
+            raise ArtifactError(
+                f"Nothing is published in {where.root} yet. `mmplat publish` fills the store from its files."
+            )
+        table = ranking(connection, campaign, suite, metric=metric, top=top)
+    finally:
+        connection.close()
+    if form != "table":
+        typer.echo(render(table, form), nl=False)
+        return
+    _print(table, metric)
+    shown = overview if campaign is None else overview.filter(overview["campaign"] == campaign)
+    if failed := int(shown["failed"].sum()):
+        typer.echo(
+            f"{failed} runs failed and are in no ranking: mmplat sql \"SELECT run_id, error FROM runs WHERE status = 'failed'\"",
+            err=True,
+        )
+    for name in shown["campaign"]:
+        typer.echo(f"Files: {where.campaign(name)}", err=True)
+    typer.echo("Dashboard: make dashboard", err=True)
+
+
+def _print(table: pl.DataFrame, metric: str) -> None:
+    """One table per campaign and suite: lines and colours where a terminal shows them, plain text elsewhere."""
+    import sys
+
+    from mmplat.leaderboard.formats import plain, with_interval
+
+    readable = with_interval(table)
+    if table["seed"].n_unique() < 2:
+        readable = readable.drop("seed")
+    columns = [name for name in SHOWN if name in readable.columns]
+    for (campaign, suite), rows in readable.group_by(["campaign", "suite"], maintain_order=True):
+        title = f"{campaign} · {suite} · {metric}"
+        body = rows.select(columns)
+        if sys.stdout.isatty():
+            _print_rich(title, body)
+        else:
+            typer.echo(f"{title}\n{plain(body)}")
+
+
+def _print_rich(title: str, table: pl.DataFrame) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mmplat.leaderboard.formats import cell
+
+    drawn = Table(title=escape(title), title_justify="left")
+    for name, kind in table.schema.items():
+        drawn.add_column(name, justify="right" if kind.is_numeric() else "left")
+    for row in table.iter_rows():
+        drawn.add_row(*(escape(cell(value)) for value in row))
+    Console().print(drawn)

@@ -1,0 +1,14 @@
+"""Options that several verbs share, spelled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+GridOption = Annotated[Path, typer.Option("--grid", "-g", help="The grid file.", show_default=True)]
+ResultsOption = Annotated[
+    Path | None, typer.Option("--results", help="Results folder.  [default: $MMPLAT_RESULTS, else results]")
+]
+DEFAULT_GRID = Path("config/grid.yaml")

@@ -1,0 +1,56 @@
+"""mmplat plan: what a grid will ask and decide, before anything is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+
+
+def plan(
+    grid: GridOption = DEFAULT_GRID,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the files that jobs read.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of grid files and stop.")] = False,
+    results: ResultsOption = None,
+) -> None:
+    """Show what a grid asks and decides: cells, batches, skipped cells with reasons, forward passes."""
+    from mmplat import artifacts
+    from mmplat.grid import json_schema, load_grid
+    from mmplat.plan import describe, make_plan, write_plan
+
+    if schema:
+        typer.echo(json.dumps(json_schema(), indent=1))
+        return
+    made = make_plan(load_grid(grid))
+    if write:
+        typer.echo(str(write_plan(made, artifacts.results(results))), err=True)
+    said = describe(made)
+    typer.echo(json.dumps(said, indent=1) if as_json else _text(said))
+
+
+def _text(said: dict[str, object]) -> str:
+    """The plan for people."""
+    from collections import Counter
+
+    skipped: Counter[str] = Counter()
+    for one in said["skipped"]:  # type: ignore[attr-defined]
+        skipped[f"{one['reason']} ({one['method']})"] += one["cells"]
+    lines = [
+        f"campaign {said['campaign']} ({said['source']})",
+        f"cells    {said['cells']:>12,}  planned {said['planned']:,}, skipped {sum(skipped.values()):,}",
+    ]
+    lines += [f"         {count:>12,}  skipped: {reason}" for reason, count in skipped.most_common()]
+    for batch in said["batches"]:  # type: ignore[attr-defined]
+        suites = "; ".join(f"{s['suite']}: {', '.join(s['views'])}" for s in batch["suites"])
+        lines.append(f"batch    {batch['key'][:12]}  {batch['model']} ← {suites}")
+    forwards, alone = said["forwards"], said["forwards_cell_by_cell"]
+    if isinstance(forwards, int) and isinstance(alone, int):
+        lines.append(f"forwards {forwards:>12,}  every view asked once")
+        lines.append(f"         {alone:>12,}  if every cell ran its model by itself: {alone / max(forwards, 1):.1f} × as many")
+    else:
+        lines.append("forwards      unknown  until every suite is prepared")
+    return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""mmplat prepare: suites → samples and images on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+
+
+def prepare(
+    spec: Annotated[Path | None, typer.Argument(help="One suite as the plan wrote it; default: all of the grid.")] = None,
+    grid: GridOption = DEFAULT_GRID,
+    results: ResultsOption = None,
+) -> None:
+    """Prepare suites: samples and images, content-hashed. What is prepared already is left alone."""
+    from mmplat import artifacts
+    from mmplat.cli.progress import bar
+    from mmplat.grid import load_grid
+    from mmplat.preparing import prepare as prepare_suite
+    from mmplat.records import SuiteSpec
+    from mmplat.suites import catalog
+
+    place = artifacts.results(results)
+    if spec is not None:
+        wanted = [SuiteSpec.model_validate(artifacts.read_json(spec, made_by="mmplat plan --write"))]
+    else:
+        wanted = list(load_grid(grid).suites)
+    for suite in wanted:
+        with bar(f"prepare {suite.name}", catalog.get(suite.kind).count(suite)) as advance:
+            typer.echo(str(prepare_suite(suite, place, advance=advance)))

@@ -1,0 +1,40 @@
+"""mmplat rank: store → leaderboard files of a campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def rank(
+    campaign: Annotated[str, typer.Argument(help="Campaign to rank.")],
+    metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
+    results: Annotated[
+        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
+    ] = None,
+) -> None:
+    """Write leaderboard.md, leaderboard.csv and leaderboard.json of a campaign."""
+    from mmplat import artifacts
+    from mmplat.leaderboard import connect, overall, ranking
+    from mmplat.leaderboard.formats import as_csv, as_json, markdown, with_interval
+
+    where = artifacts.results(results)
+    connection = connect(where)
+    try:
+        table = ranking(connection, campaign, metric=metric)
+        across = overall(connection, campaign, metric)
+    finally:
+        connection.close()
+    page = [
+        f"# {campaign}\n",
+        f"Ranked by {metric} inside each suite. Brackets: the interval of the run; ties share a rank.\n",
+        markdown(with_interval(table.drop("campaign", "metric", "run_id"))),
+        "## Over all suites\n",
+        f"The plain mean of {metric} over suites, each counting once. Rows without a rank lack a suite.\n",
+        markdown(across),
+    ]
+    for suffix, text in (("md", "\n".join(page)), ("csv", as_csv(table)), ("json", as_json(table))):
+        artifacts.write_bytes(where.leaderboard(campaign, suffix), text.encode())
+    typer.echo(f"{campaign}: {table.height} rows in {where.leaderboard(campaign, 'md')} (.csv, .json)", err=True)

@@ -1,0 +1,31 @@
+"""mmplat tracking: the MLflow mirror."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The MLflow mirror.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Keeps `prepare` a command of its own: typer folds a lone command into its parent."""
+
+
+@app.command()
+def prepare(
+    results: Annotated[
+        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
+    ] = None,
+) -> None:
+    """Make the MLflow store's tables once, beside the asking; a missing MLflow is reported and is no failure."""
+    from mmplat import artifacts, tracking
+
+    said = tracking.prepare(artifacts.results(results))
+    if said["ready"]:
+        typer.echo(f"MLflow is ready at {said['uri']}", err=True)
+    else:
+        typer.echo(f"warning: no MLflow mirror: {said['reason']}", err=True)

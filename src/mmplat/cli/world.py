@@ -1,0 +1,37 @@
+"""mmplat world: the synthetic world and its tiny models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The synthetic world: train and measure its tiny models.", no_args_is_help=True)
+
+
+@app.callback()
+def world() -> None:
+    """The synthetic world: train and measure its tiny models."""
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
+    seed: Annotated[int, typer.Option(help="Seed of the weights and of the training data.")] = 1,
+    recipe: Annotated[str, typer.Option(help="tiny, or tiny-biased.")] = "tiny",
+) -> None:
+    """Train a tiny vision-language model from scratch (minutes on two cores) and write a Hugging Face folder."""
+    from mmplat.cli.progress import bar
+    from mmplat.world.training import train as train_model
+
+    with bar(f"train {recipe}", 1000) as advance:
+        done = 0.0
+
+        def progress(stage: str, at: int, total: int) -> None:
+            nonlocal done
+            advance(int(1000 * at / max(total, 1) - done))
+            done = int(1000 * at / max(total, 1))
+
+        train_model(out, seed=seed, recipe=recipe, progress=progress)
+    typer.echo(str(out))

@@ -1,0 +1,23 @@
+# The evidence parts are no outputs: Snakemake deletes the outputs of a failed job, and a night of asking with them.
+rule ask:
+    input:
+        batch=RESULTS.root / "batches/{batch}.json",
+        suites=suites_of_batch,
+    output:
+        done=RESULTS.root / "batches/{batch}.done.json",
+    log:
+        "logs/ask/{batch}.log",
+    wildcard_constraints:
+        batch="[0-9a-f]+",
+    shell:
+        "mmplat ask {input.batch} --threads {threads} --results {RESULTS.root} > {log} 2>&1"
+
+
+# Creating MLflow's tables takes half a minute: it runs beside the asking.
+rule tracking:
+    output:
+        ready=RESULTS.tracking_ready,
+    log:
+        "logs/tracking.log",
+    shell:
+        "mmplat tracking prepare --results {RESULTS.root} > {log} 2>&1"

@@ -1,0 +1,34 @@
+# Computes the plan, once, torch-free. Nothing else lives here.
+from pathlib import Path
+
+from mmplat.artifacts import results as results_folder, safe_name
+from mmplat.grid import load_grid
+from mmplat.plan import make_plan, write_plan
+
+GRID = config.get("grid", "config/grid.yaml")
+RESULTS = results_folder(config.get("results"))
+PLAN = make_plan(load_grid(Path(GRID)))
+PLAN_FILE = write_plan(PLAN, RESULTS)
+CAMPAIGN = RESULTS.campaign(PLAN.grid.campaign)
+
+
+def prepared(suite):
+    return RESULTS.suite(suite.name, suite.key) / "suite.json"
+
+
+def suites_of_batch(wildcards):
+    batch = next(b for b in PLAN.batches if b.key == wildcards.batch)
+    return [prepared(part.suite) for part in batch.suites]
+
+
+def marker_of_pair(wildcards):
+    return RESULTS.batch_done(PLAN.batch_of(PLAN.pair(wildcards.model, wildcards.suite)).key)
+
+
+def suite_of_pair(wildcards):
+    return prepared(PLAN.pair(wildcards.model, wildcards.suite).suite)
+
+
+def all_decided(wildcards):
+    names = ((pair.model.name, pair.suite.name) for pair in PLAN.pairs)
+    return [RESULTS.decided(PLAN.grid.campaign, *pair) / "decided.json" for pair in names]
