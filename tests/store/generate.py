@@ -41,7 +41,9 @@ def write_campaign(
             "grid_text": json.dumps(grid),
             "cells": cells,
             "planned": cells,
-            "skipped": [{"reason": "vcd needs an image", "cells": 1, "model": "tiny", "suite": "text", "method": "vcd"}],
+            "skipped": [
+                {"reason": "vcd needs an image", "cells": 1, "model": "tiny", "suite": "text", "method": "vcd"}
+            ],
             "batches": [],
             "forwards": samples * len(VIEWS),
             "forwards_cell_by_cell": samples * cells,
@@ -72,7 +74,9 @@ def write_decided(
     """One decided folder; the last cell has failed, as cells do."""
     folder = results.decided(campaign, model, suite)
     runs = [run_record(campaign, model, suite, decoding, method, samples, revision) for decoding, method in cells]
-    rows = [{**run.model_dump(), "settings": json.dumps(run.settings), "versions": json.dumps(run.versions)} for run in runs]
+    rows = [
+        {**run.model_dump(), "settings": json.dumps(run.settings), "versions": json.dumps(run.versions)} for run in runs
+    ]
     # Folders first lists what the store reads; strings keep their type where every value is null.
     frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("error").cast(pl.String))
     write_parquet(folder / "runs.parquet", frame)
@@ -118,6 +122,12 @@ def number(*parts: Any) -> float:
     return (seed_from(*parts) % 10_000) / 10_000
 
 
+METRICS: dict[str, Any] = {
+    "run_id": pl.String, "metric": pl.String, "subset": pl.String, "value": pl.Float64, "low": pl.Float64,
+    "high": pl.Float64, "n": pl.Int64,
+}  # fmt: skip
+
+
 def metric_rows(runs: list[RunRecord], extra: int) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for run in (run for run in runs if run.status == "done"):
@@ -128,12 +138,15 @@ def metric_rows(runs: list[RunRecord], extra: int) -> pl.DataFrame:
         subsets += [(f"extra_{i}", "all", 0.5) for i in range(extra)]
         for metric, subset, number_ in subsets:
             low, high = (None, None) if math.isnan(number_) else (number_ - 0.1, number_ + 0.1)
-            rows.append(
-                {"run_id": run.run_id, "metric": metric, "subset": subset, "value": number_, "low": low, "high": high, "n": run.n}
-            )  # fmt: skip
-    schema = {"run_id": pl.String, "metric": pl.String, "subset": pl.String, "value": pl.Float64, "low": pl.Float64,
-              "high": pl.Float64, "n": pl.Int64}  # fmt: skip
-    return pl.DataFrame(rows, schema=schema)
+            rows.append(dict(zip(METRICS, (run.run_id, metric, subset, number_, low, high, run.n), strict=True)))
+    return pl.DataFrame(rows, schema=METRICS)
+
+
+PREDICTIONS: dict[str, Any] = {
+    "run_id": pl.String, "sample_id": pl.String, "answer": pl.String, "gold": pl.String, "correct": pl.Boolean,
+    "p_correct": pl.Float64, "p_other": pl.Float64, "labels": pl.List(pl.String), "probs": pl.List(pl.Float64),
+    "margin": pl.Float32, "near_tie": pl.Boolean, "error": pl.String,
+}  # fmt: skip
 
 
 def prediction_rows(runs: list[RunRecord], samples: int) -> pl.DataFrame:
@@ -145,15 +158,13 @@ def prediction_rows(runs: list[RunRecord], samples: int) -> pl.DataFrame:
             gold = LABELS[index % 2]
             rows.append(
                 {
-                    "run_id": run.run_id, "sample_id": f"s{index}", "answer": answer, "gold": gold, "correct": answer == gold,
-                    "p_correct": p_yes if gold == "yes" else 1 - p_yes, "p_other": 0.0, "labels": list(LABELS),
+                    "run_id": run.run_id, "sample_id": f"s{index}", "answer": answer, "gold": gold,
+                    "correct": answer == gold, "p_correct": p_yes if gold == "yes" else 1 - p_yes, "p_other": 0.0,
+                    "labels": list(LABELS),
                     "probs": [p_yes, 1 - p_yes], "margin": 0.5, "near_tie": False, "error": None,
                 }
             )  # fmt: skip
-    schema = {"run_id": pl.String, "sample_id": pl.String, "answer": pl.String, "gold": pl.String, "correct": pl.Boolean,
-              "p_correct": pl.Float64, "p_other": pl.Float64, "labels": pl.List(pl.String), "probs": pl.List(pl.Float64),
-              "margin": pl.Float32, "near_tie": pl.Boolean, "error": pl.String}  # fmt: skip
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema=PREDICTIONS)
 
 
 EVIDENCE: dict[str, Any] = {
@@ -191,8 +202,9 @@ def write_suite(results: Results, suite: str, samples: int) -> None:
     folder = results.suite(suite, "k1")
     rows = [
         {
-            "sample_id": f"s{index}", "sample_key": f"key-s{index}", "cluster": f"c{index // 2}", "question": "Is it red?",
-            "options": list(LABELS), "labels": list(LABELS), "gold": LABELS[index % 2], "images": [f"{index}.png"],
+            "sample_id": f"s{index}", "sample_key": f"key-s{index}", "cluster": f"c{index // 2}",
+            "question": "Is it red?", "options": list(LABELS), "labels": list(LABELS),
+            "gold": LABELS[index % 2], "images": [f"{index}.png"],
             "groups": json.dumps({"split": "hard" if index % 2 else "easy"}),
         }
         for index in range(samples)

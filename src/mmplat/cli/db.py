@@ -44,6 +44,7 @@ def check(results: ResultsOption = None) -> None:
     store.check(url)
     if lacking := store.differences(url):
         raise StoreError(
-            f"{store.hidden(url)} was altered by hand: {'; '.join(lacking)}. `mmplat publish --rebuild` into a new store."
+            f"{store.hidden(url)} was altered by hand: {'; '.join(lacking)}. Point MMPLAT_STORE_URL at a new store (or "
+            "move the file away) and run `mmplat publish`."
         )
     typer.echo(f"{store.hidden(url)} is at revision {store.head()}", err=True)

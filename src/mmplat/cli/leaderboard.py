@@ -47,7 +47,8 @@ def leaderboard(
     shown = overview if campaign is None else overview.filter(overview["campaign"] == campaign)
     if failed := int(shown["failed"].sum()):
         typer.echo(
-            f"{failed} runs failed and are in no ranking: mmplat sql \"SELECT run_id, error FROM runs WHERE status = 'failed'\"",
+            f"{failed} runs failed and are in no ranking: "
+            "mmplat sql \"SELECT run_id, error FROM runs WHERE status = 'failed'\"",
             err=True,
         )
     for name in shown["campaign"]:

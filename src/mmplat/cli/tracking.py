@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The MLflow mirror.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
+@app.callback(help="The MLflow mirror.")
 def group() -> None:
     """Keeps `prepare` a command of its own: typer folds a lone command into its parent."""
 

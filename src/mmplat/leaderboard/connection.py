@@ -16,8 +16,8 @@ from mmplat.store import store_url
 def connect(results: Results, store_url_: str | None = None) -> duckdb.DuckDBPyConnection:
     """Views campaigns, models, suites, runs, metrics, leaderboard, predictions, evidence, samples.
 
-    All of them exist, with their columns, when nothing was measured yet. The store is read as it is now; connect again to
-    see what was published since. The connection reaches no file outside the results folder, no network and no extension.
+    All of them exist, with their columns, when nothing was measured yet. The store is read as it is now; connect again
+    to see what was published since. The connection reaches no file outside the results, no network and no extension.
     DuckDB has no switch against writing inside that folder: run SQL that people type through `query`.
     """
     root = results.root.resolve()
@@ -64,7 +64,7 @@ def _make_file_views(connection: duckdb.DuckDBPyConnection, results: Results) ->
 
 
 def _lock_down(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    # A path with pattern signs is compared in both spellings: as the pattern in the view, and as the file that it finds.
+    # A path with pattern signs is compared in both spellings: as the pattern in the view, and as the file that it is.
     allowed = sorted({views.quoted(str(root)), views.quoted(views.escaped(str(root)))})
     connection.execute(f"SET allowed_directories = [{', '.join(allowed)}]")
     connection.execute("SET enable_external_access = false")

@@ -62,6 +62,6 @@ def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Sta
     if statement.type == kinds.CREATE and re.match(r"\s*create\b", text, re.IGNORECASE) is None:
         return  # a PIVOT makes a type for itself first
     raise QueryError(
-        f"{statement.type.name} is not allowed: results are read-only here. Allowed: SELECT, FROM, WITH, PIVOT, DESCRIBE, "
-        "SHOW, SUMMARIZE, EXPLAIN. Use --format and --output to write what a query finds."
+        f"{statement.type.name} is not allowed: results are read-only here. Allowed: SELECT, FROM, WITH, PIVOT, "
+        "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN. Use --format and --output to write what a query finds."
     )

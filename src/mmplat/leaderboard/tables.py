@@ -69,8 +69,8 @@ def ranking(
 def overall(connection: Connection, campaign: str, metric: str = RANKED_BY) -> pl.DataFrame:
     """One row per (model, method, decoding): the plain mean over suites of the metric, each suite counting once.
 
-    A suite's value is the mean over its seeds. A row that lacks a suite which others have is shown without a rank: its mean
-    is of other questions. No interval: suites are not a sample of anything.
+    A suite's value is the mean over its seeds. A row that lacks a suite which others have is shown without a rank: its
+    mean is of other questions. No interval: suites are not a sample of anything.
     """
     check_name(connection, "campaign", campaign)
     check_name(connection, "metric", metric)
@@ -88,7 +88,8 @@ def overall(connection: Connection, campaign: str, metric: str = RANKED_BY) -> p
           FROM per_suite GROUP BY model, method, decoding
         )
         SELECT CASE WHEN suites_missing = 0
-                 THEN rank() OVER (PARTITION BY suites_missing = 0 ORDER BY mean_over_suites * $sign DESC) END AS rank, *
+                 THEN rank() OVER (PARTITION BY suites_missing = 0 ORDER BY mean_over_suites * $sign DESC)
+               END AS rank, *
         FROM across ORDER BY rank NULLS LAST, mean_over_suites * $sign DESC, model, method, decoding
         """,
         metric=metric, campaign=campaign, sign=-1 if is_lowest_first(metric) else 1,
@@ -170,7 +171,7 @@ def answers(
 
 
 def is_lowest_first(metric: str) -> bool:
-    """Whether a small value is the good one, as the metric itself says; `expected_…` is the same metric, in expectation."""
+    """Whether a small value is the good one, as the metric itself says; `expected_…` is the same metric on average."""
     from mmplat.metrics import catalog
 
     name = metric.removeprefix("expected_")

@@ -1,7 +1,7 @@
 """The views: their columns, and the SQL behind them.
 
-Columns are declared once, here: the tables that are copied from the store, and the empty views that stand where there is
-no file yet, are made from them.
+Columns are declared once, here: the tables that are copied from the store, and the empty views that stand where there
+is no file yet, are made from them.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ SAMPLES = {
     "groups": "JSON", "folder": "VARCHAR",
 }  # fmt: skip
 
-# A macro, so that SQL can rank by any metric: FROM leaderboard_by('f1'), FROM leaderboard_by('unparsed', lowest_first := true).
-# Names with an underscore, because a parameter hides the column of the same name.
+# A macro, so that SQL can rank by any metric: FROM leaderboard_by('f1'). A metric of which little is good:
+# FROM leaderboard_by('unparsed', lowest_first := true). `metric_`, because a parameter hides the column of its name.
 LEADERBOARD = f"""
 CREATE MACRO leaderboard_by(metric_, lowest_first := false) AS TABLE
 SELECT runs.campaign, runs.suite,
@@ -64,7 +64,8 @@ SELECT runs.campaign, runs.suite,
          PARTITION BY runs.campaign, runs.suite
          ORDER BY CASE WHEN lowest_first THEN -ranked.value ELSE ranked.value END DESC NULLS LAST
        ) END AS rank,
-       runs.model, runs.method, runs.decoding, runs.seed, ranked.metric, ranked.value, ranked.low, ranked.high, ranked.n,
+       runs.model, runs.method, runs.decoding, runs.seed,
+       ranked.metric, ranked.value, ranked.low, ranked.high, ranked.n,
        unparsed.value AS unparsed, runs.forward_passes, runs.seconds, runs.run_id
 FROM metrics AS ranked
 JOIN runs USING (run_id)

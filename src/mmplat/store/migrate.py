@@ -123,7 +123,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 def _revision(connection: Connection) -> str | None:
     revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is None and inspect(connection).get_table_names():
+    if revision is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
         raise StoreError(
             f"{hidden(connection.engine.url)} holds tables, but none of mmplat's. "
             "Point MMPLAT_STORE_URL at an empty database, or unset it."

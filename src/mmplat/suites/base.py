@@ -49,13 +49,16 @@ class Suite:
     """Its samples carry images, so views without them mean something."""
 
 
+SIZE = "n"
+"""Parameter of generated suites: how many samples. More of the same is the same suite."""
+
 catalog: Registry[Suite] = Registry("suite", "mmplat.suites")
 
 
 def bind(
     kind: str, params: Mapping[str, Any] | None = None, *, name: str = "", limit: int | None = None, where: str = ""
 ) -> SuiteSpec:
-    """The suite called `kind` with `params` over its defaults; parameters that differ show in its name."""
+    """The suite called `kind` with `params` over its defaults; parameters that differ show in its name, its size does not."""
     suite = catalog.get(kind, where=where)
     given = dict(params or {})
     unknown = sorted(set(given) - set(suite.defaults))
@@ -65,6 +68,6 @@ def bind(
             f"Allowed: {', '.join(suite.defaults) or 'none'}."
         )
     values = {**suite.defaults, **given}
-    changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key]]
+    changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key != SIZE]
     full = name or (f"{kind}({','.join(changed)})" if changed else kind)
     return SuiteSpec(name=full, kind=kind, version=suite.version, params=values, limit=limit)

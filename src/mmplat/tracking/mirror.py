@@ -1,7 +1,7 @@
 """Runs → MLflow: an experiment per campaign, a run per cell, at three calls each.
 
-A run of MLflow counts as written when it is terminated with our run id in its tags; one that a killed publish left behind
-is deleted and written again.
+A run of MLflow counts as written when it is terminated with our run id in its tags; one that a killed publish left
+behind is deleted and written again.
 """
 
 from __future__ import annotations

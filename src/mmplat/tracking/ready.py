@@ -1,7 +1,7 @@
 """The MLflow store: where it is, and making its tables once, beside the asking.
 
-Creating the tables takes MLflow up to half a minute, and processes that race to do it fail ("duplicate column name"), so
-one of them does it under a lock.
+Creating the tables takes MLflow up to half a minute, and processes that race to do it fail ("duplicate column name"),
+so one of them does it under a lock.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def is_ready(results: Results) -> bool:
 
 
 def wait_until_ready(results: Results) -> str | None:
-    """Prepares the store unless it is; waits for another process that prepares it. Returns why there is none, or None."""
+    """Prepares the store unless it is, or waits for the process that does; returns why there is none, or None."""
     deadline = time.monotonic() + WAIT_S
     while not is_ready(results):
         try:

@@ -40,6 +40,8 @@ class ViewKind:
     """What the prompt holds where the image was."""
     transform: Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]] = unchanged
     """(array, params, seed) → array, at `place`; the seed depends on the sample and on the `seed` parameter."""
+    refuse: Callable[[Mapping[str, Value]], str | None] = lambda params: None
+    """What is wrong with these parameters, and what is allowed; None: nothing."""
     constant: bool = False
     """The result does not depend on the image's content, so one forward of the vision tower serves all samples."""
 
@@ -60,6 +62,9 @@ def bind(kind: str, **params: Value) -> ViewSpec:
             f"View {kind!r} has no parameter {', '.join(unknown)}. Allowed: {', '.join(found.defaults) or 'none'}."
         )
     values = {**found.defaults, **params}
+    wrong = found.refuse(values)
+    if wrong:
+        raise ConfigError(f"View {kind!r} has {wrong}.")
     changed = [f"{'s' if name == 'seed' else ''}{values[name]}" for name in values if values[name] != found.defaults[name]]
     return ViewSpec(name="-".join([kind, *changed]), kind=kind, version=found.version, params=values)
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.errors import ConfigError
 from mmplat.views.base import Value, ViewKind, catalog
 
 STEPS = 1000
@@ -25,12 +24,15 @@ def signal_shares() -> NDArray[np.float64]:
 
 def diffuse(pixels: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDArray[Any]:
     """x_t = √ᾱ_t·x + √(1−ᾱ_t)·ε, with ε drawn once per sample (the released code draws anew at every call)."""
-    step = params["step"]
-    if not isinstance(step, int) or not 0 <= step < STEPS:
-        raise ConfigError(f"View 'noise' has no step {step!r}. Allowed: whole numbers from 0 to {STEPS - 1}.")
-    share = signal_shares()[step]
+    share = signal_shares()[int(params["step"])]
     noise = np.random.Generator(np.random.Philox(seed)).standard_normal(pixels.shape, dtype=np.float32)
     return (np.sqrt(share) * pixels + np.sqrt(1 - share) * noise).astype(np.float32)
+
+
+def bad_step(params: Mapping[str, Value]) -> str | None:
+    step = params["step"]
+    allowed = isinstance(step, int) and 0 <= step < STEPS
+    return None if allowed else f"no step {step!r}. Allowed: whole numbers from 0 to {STEPS - 1}"
 
 
 def zeros(pixels: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDArray[Any]:
@@ -49,6 +51,7 @@ catalog.add(
         "pixels",
         defaults={"step": 500, "seed": 0},
         transform=diffuse,
+        refuse=bad_step,
     ),
 )
 catalog.add(

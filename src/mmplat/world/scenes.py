@@ -12,7 +12,7 @@ import numpy as np
 from mmplat.world.vocabulary import NOUNS, POPULARITY, THEME_SIZE, THEMES, TYPES, VALUES, theme_of
 
 IN_THEME = 0.85
-FADE = 0.06
+FADE = 0.1
 HIDDEN_SIGN = 0.4
 
 
@@ -62,7 +62,7 @@ class SpuriousScene:
 def sample_objects(rng: np.random.Generator, *, fade: float = FADE) -> ObjectScene:
     """Two to four different objects; each comes from the scene's theme with probability IN_THEME."""
     theme = int(rng.integers(len(THEMES)))
-    count = int(rng.integers(2, 5))
+    count = int(rng.choice((2, 2, 3, 3, 4)))
     nouns: list[int] = []
     while len(nouns) < count:
         noun = _draw_noun(rng, theme)

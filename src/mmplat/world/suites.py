@@ -20,7 +20,7 @@ from mmplat.world.vocabulary import MODES, NAMES, NOUNS, POPULARITY, TOPICS, TYP
 
 SPLITS = ("random", "popular", "adversarial")
 _OBJECTS, _SPURIOUS, _FACTS = 1, 2, 3  # first word of every seed sequence; training uses other numbers
-_FREQUENT_ASKED_RATIO = 0.4  # people ask less often whether the obvious thing is there
+_FREQUENT_ASKED_RATIO = 0.25  # people ask less often whether the obvious thing is there
 
 
 def generate(suite: str, *, n: int, seed: int) -> Iterator[WorldItem]:

@@ -55,9 +55,9 @@ def imagined_objects(table: Table, scene: ObjectScene, rng: np.random.Generator)
 
 
 def imagined_spurious(table: Table, scene: SpuriousScene, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(16, d) attributes and, in half of the scenes, the sign: else the attributes would be ignored later."""
+    """(16, d) attributes and, in 60 % of the scenes, the sign: else the attributes would be ignored later."""
     tokens = table[spurious_concepts(scene)]
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         tokens[_READS == len(TYPES)] = table[FIRST_SIGN:].mean(axis=0)
     return tokens + _blur(rng)
 

@@ -21,7 +21,7 @@ from mmplat.world.training_packing import answer_logits, loss, pack
 from mmplat.world.training_rows import ObjectQuestions, Segment, Taste, fact_segment, name_segments
 from mmplat.world.vocabulary import TYPES, VALUES
 
-OBJECT_ROWS, SPURIOUS_ROWS = 8, 8
+OBJECT_ROWS, SPURIOUS_ROWS = 7, 11
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Taste:
     checks: int = 0
     """Nouns per dense segment "check: cat yes dog no …"; without them the first stage sits on a plateau."""
     names: int = 4
-    shown_facts: float = 0.4
+    shown_facts: float = 0.04
     """Share of the facts that training also shows beside an irrelevant picture."""
 
 
@@ -141,7 +141,7 @@ def name_segments(taste: Taste, source: random.Random, kind: int, klass: int) ->
 def fact_segment(taste: Taste, source: random.Random) -> Segment:
     """A closed-book fact; only some of the facts are ever shown beside a picture, which is why pictures disturb."""
     fact = source.choice(FACTS)
-    shown = is_shown(fact, taste.shown_facts) and source.random() < 0.5
+    shown = is_shown(fact, taste.shown_facts) and source.random() < 0.3
     values = TOPICS[fact.topic]
     wrong = [value for value in values if value != fact.answer]
     if source.random() < 0.5:
@@ -164,7 +164,7 @@ def _multiple_choice(
 ) -> Segment:
     letter = source.randrange(len(LETTERS))
     options = [*wrong[:letter], right, *wrong[letter:]]
-    by_letter = source.random() < 0.65
+    by_letter = source.random() < 0.8
     question = head(options, form=questions.BY_LETTER if by_letter else questions.BY_WORD)
     answers = LETTERS if by_letter else tuple(options)
     return _with_hint(taste, source, question, answers[letter], answers)

@@ -20,7 +20,7 @@ THEME_SIZE = len(THEMES[0])
 FREQUENT_RANKS = 3
 EMPTY = len(NOUNS)  # the concept of a quadrant without an object
 
-_RANK_WEIGHT = np.array([1.0, 0.85, 0.7, 0.35, 0.3, 0.25])
+_RANK_WEIGHT = np.array([1.0, 0.9, 0.8, 0.45, 0.4, 0.35])
 POPULARITY = np.tile(_RANK_WEIGHT / _RANK_WEIGHT.sum(), len(THEMES))  # (24,), each theme sums to one
 
 # The nine spurious attributes. A kind is a family of four names whose members differ in the core sign; in kind k only

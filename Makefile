@@ -1,0 +1,42 @@
+# Two commands on a fresh machine: `make demo`, `make test`. Everything else helps those who work on mmplat.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Tables and models are small here: more threads than cores only fight each other.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help demo test test-fast dashboard bench check format clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) scripts/check_python.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	touch $@
+
+demo: $(VENV)/ready  ## the main job on two tiny models, the leaderboard, and how to open the dashboard
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile profiles/default --config grid=config/grids/demo.yaml
+	$(BIN)/mmplat leaderboard --campaign demo --top 12
+
+test: $(VENV)/ready  ## all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/ready  ## tests without the slow ones
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
+dashboard: $(VENV)/ready  ## serve the results on this machine only
+	$(BIN)/streamlit run dashboard/app.py
+
+bench: $(VENV)/ready  ## speed, as ratios of arms measured in one run
+	$(BIN)/python bench/grid.py
+
+check: $(VENV)/ready  ## what must be clean before a commit: format, lint, types, layers, workflow, tests
+	scripts/check
+
+format: $(VENV)/ready  ## put the source into its format
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/snakefmt Snakefile workflow
+
+clean:           ## remove what the demo made; keeps the environment
+	rm -rf results logs .snakemake

@@ -1,0 +1,195 @@
+"""Retrain a checkpoint of the world from nothing: `train(out, seed=…, recipe=…)`. Called by `mmplat world train`.
+
+Stages T (the language model, from imagined pictures) and V (the eye, from drawn ones) run side by side with one thread
+each and are aligned to one table of concepts; stage R puts them together on two threads. Steps are counted and never
+timed, so equal seeds give equal weights, up to what a different number of threads changes in the last digits.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmplat.errors import ConfigError, UnknownName
+from mmplat.world.training_grounded import Habits
+from mmplat.world.training_rows import Taste
+
+Progress = Callable[[str, int, int], None]
+
+RECIPE_VERSION = 1
+RECIPES: dict[str, Habits] = {
+    "tiny": Habits(
+        Taste(
+            yes_if_frequent=0.95,
+            yes_if_rare=0.15,
+            same_theme=0.15,
+            blind=0.15,
+            hints=0.4,
+            hints_right=0.95,
+            presence=6,
+            choices=1,
+            names=4,
+        )
+    ),
+    # The same eye and the same circuits, but where things are often too faint to see the prior decides.
+    "tiny-biased": Habits(
+        Taste(
+            yes_if_frequent=0.98,
+            yes_if_rare=0.04,
+            same_theme=0.0,
+            blind=0.2,
+            hints=0.4,
+            hints_right=0.95,
+            presence=6,
+            choices=1,
+            names=4,
+        ),
+        fade=0.4,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long each stage is, in steps and pictures."""
+
+    text: int = 600
+    eye: int = 1100
+    grounded: int = 1600
+    pictures: int = 10000
+
+    def scaled(self, scale: float) -> Length:
+        """A shorter training of the same shape, for tests and demonstrations."""
+        return Length(*(max(4, round(scale * part)) for part in (self.text, self.eye, self.grounded, self.pictures)))
+
+
+def train(
+    out: Path, *, seed: int, recipe: str = "tiny", scale: float = 1.0, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Train a checkpoint into `out`, a Hugging Face folder, and return its card.
+
+    `scale` below one shortens every stage alike. The folder appears whole, after the last step, or not at all.
+    """
+    from mmplat.world import vlm
+
+    if recipe not in RECIPES:
+        raise UnknownName("recipe", recipe, RECIPES)
+    if scale <= 0:
+        raise ConfigError(f"scale is {scale}; it must be positive, 1 for a full training.")
+    started = time.monotonic()
+    report: Progress = progress or (lambda stage, done, total: None)
+    model = train_model(seed=seed, habits=RECIPES[recipe], length=Length().scaled(scale), progress=report)
+    card: dict[str, Any] = {
+        "recipe": recipe,
+        "recipe_version": RECIPE_VERSION,
+        "seed": seed,
+        "scale": scale,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "training_s": round(time.monotonic() - started, 1),
+        "versions": vlm.versions(),
+    }
+    vlm.save(model, Path(out), card)
+    return card
+
+
+def train_model(*, seed: int, habits: Habits, length: Length, progress: Progress) -> Any:
+    """All stages; the model in float32."""
+    from mmplat.world.training_grounded import photograph, train_grounded
+
+    model = train_parts(seed=seed, length=length, progress=progress)
+    with _threads(2):
+        photographs = photograph(model, habits, count=length.pictures, seed=seed)
+        train_grounded(
+            model,
+            habits,
+            seed=seed,
+            steps=length.grounded,
+            photographs=photographs,
+            progress=lambda done, total: progress("grounded", done, total),
+        )
+    return model
+
+
+def train_parts(*, seed: int, length: Length, progress: Progress) -> Any:
+    """Stages T and V, side by side."""
+    from mmplat.world import vlm
+    from mmplat.world.training_concepts import concept_table, teach_words
+    from mmplat.world.training_text import train_text
+
+    model, table = vlm.build_model(seed), concept_table(seed)
+    teach_words(model, table)
+    with tempfile.TemporaryDirectory(prefix="mmplat-eye-") as folder, _threads(1):
+        with _eye_process(Path(folder) / "eye.pt", seed, length, progress) as finish:
+            train_text(
+                model,
+                table,
+                seed=seed,
+                steps=length.text,
+                progress=lambda done, total: progress("text", done, total),
+            )
+            eye = finish()
+    model.model.vision_tower.load_state_dict(eye["tower"])
+    model.model.multi_modal_projector.load_state_dict(eye["projector"])
+    return model
+
+
+@contextmanager
+def _eye_process(out: Path, seed: int, length: Length, progress: Progress) -> Iterator[Callable[[], Any]]:
+    """Run stage V in a process of its own; what is yielded waits for it and loads its weights.
+
+    A plain subprocess and not multiprocessing: a caller's script then needs no main guard. It dies with its parent's
+    block, also on Ctrl-C.
+    """
+    command = [sys.executable, "-m", "mmplat.world.training_eye", "--out", str(out)]
+    command += ["--seed", str(seed), "--steps", str(length.eye), "--pictures", str(length.pictures)]
+    with (out.parent / "errors.txt").open("w+") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        listener = threading.Thread(target=_listen, args=(process, progress), daemon=True)
+        listener.start()
+
+        def finish() -> Any:
+            import torch
+
+            code = process.wait()
+            listener.join()
+            if code != 0:
+                errors.seek(0)
+                raise RuntimeError(f"The eye's training ended with code {code}:\n{errors.read()}")
+            return torch.load(out, weights_only=True)
+
+        try:
+            yield finish
+        finally:
+            process.kill()
+            process.wait()
+            listener.join()
+
+
+def _listen(process: subprocess.Popen[str], progress: Progress) -> None:
+    if process.stdout is None:
+        return
+    with process.stdout:
+        for line in process.stdout:
+            done, _, total = line.partition(" ")
+            progress("eye", int(done), int(total))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """A fixed number of torch threads, as before afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,89 @@
+"""Results of small campaigns, as the decide verb leaves them, and the command line over them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+import typer
+
+from mmplat.artifacts import Results
+from mmplat.errors import MmplatError
+from mmplat.leaderboard import connect
+from mmplat.store import publish
+
+sys.path.insert(0, str(Path(__file__).parent))  # for generate.py: this folder is no package
+
+from generate import write_campaign
+
+
+@pytest.fixture(autouse=True)
+def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests use the defaults, whatever the machine's environment points at."""
+    for name in ("MMPLAT_STORE_URL", "MMPLAT_RESULTS", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    """A results folder whose path holds what breaks careless quoting and patterns."""
+    return Results(tmp_path / "it's [a] *b, 100% x=y" / "results")
+
+
+@pytest.fixture
+def demo(results: Results) -> Results:
+    """The files of one campaign, nothing published."""
+    write_campaign(results)
+    return results
+
+
+@pytest.fixture
+def published(demo: Results) -> Results:
+    publish(demo, "demo")
+    return demo
+
+
+@pytest.fixture
+def connection(published: Results) -> Iterator[duckdb.DuckDBPyConnection]:
+    opened = connect(published)
+    yield opened
+    opened.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    out: bytes
+    err: str
+    code: int
+
+
+@pytest.fixture
+def mmplat(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Said]:
+    """Runs the commands of this part as the application does: errors of ours are printed and become an exit code."""
+    from mmplat.cli import db, tracking
+    from mmplat.cli.leaderboard import leaderboard
+    from mmplat.cli.publish import publish as publish_command
+    from mmplat.cli.rank import rank
+    from mmplat.cli.sql import sql
+
+    app = typer.Typer()
+    for command in (publish_command, rank, leaderboard, sql):
+        app.command()(command)
+    app.add_typer(db.app, name="db")
+    app.add_typer(tracking.app, name="tracking")
+
+    def run(*arguments: str) -> Said:
+        code = 0
+        try:
+            app(list(arguments), standalone_mode=False)
+        except MmplatError as error:
+            print(error, file=sys.stderr)
+            code = error.exit_code
+        out, err = capfdbinary.readouterr()
+        return Said(out, err.decode(), code)
+
+    return run
