@@ -10,15 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 import typer
+from generate import write_campaign
 
 from mmplat.artifacts import Results
 from mmplat.errors import MmplatError
 from mmplat.leaderboard import connect
 from mmplat.store import publish
-
-sys.path.insert(0, str(Path(__file__).parent))  # for generate.py: this folder is no package
-
-from generate import write_campaign
 
 
 @pytest.fixture(autouse=True)

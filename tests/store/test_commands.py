@@ -91,7 +91,7 @@ def test_the_leaderboard_counts_the_runs_that_failed(results: Results, mmplat: C
     write_campaign(results, methods=("naive", "broken"))
     publish(results, "demo")
     said = mmplat("leaderboard", "--results", str(results.root))
-    assert "8 runs failed and are in no ranking" in said.err
+    assert "8 runs are failed and are in no ranking" in said.err
     assert "broken" not in said.out.decode()
 
 

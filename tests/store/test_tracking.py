@@ -69,6 +69,15 @@ def test_mirroring_twice_writes_nothing_and_reads_no_metrics(tracked: Results) -
     assert (again.written, again.present, again.removed, again.warning) == (0, 2, 0, None)
 
 
+def test_a_run_whose_samples_were_asked_again_is_replaced_and_a_slower_one_is_not(tracked: Results) -> None:
+    run = runs_of("completed", ["naive"])[0]
+    mirror(tracked, "completed", [run.model_copy(update={"status": "incomplete", "n": 5, "n_failed": 1})], metrics_of)
+    done = mirror(tracked, "completed", [run], metrics_of)
+    assert (done.written, done.removed) == (1, 1)
+    assert mirrored(tracked, "completed")[run.run_id].data.tags["mmplat.status"] == "done"
+    assert mirror(tracked, "completed", [run.model_copy(update={"seconds": 9.0})], metrics_of).present == 1
+
+
 def test_superseded_runs_leave_the_mirror(tracked: Results) -> None:
     mirror(tracked, "superseded", runs_of("superseded", ["naive", "vdd-unk"]), metrics_of)
     new = runs_of("superseded", ["naive"], "r2")

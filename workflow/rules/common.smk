@@ -1,13 +1,19 @@
 # Computes the plan, once, torch-free. Nothing else lives here.
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 from mmplat.artifacts import results as results_folder, safe_name
+from mmplat.errors import MmplatError
 from mmplat.grid import load_grid
 from mmplat.plan import make_plan, write_plan
 
 GRID = config.get("grid", "config/grid.yaml")
 RESULTS = results_folder(config.get("results"))
-PLAN = make_plan(load_grid(Path(GRID)))
+try:
+    PLAN = make_plan(load_grid(Path(GRID)))
+except MmplatError as error:
+    raise WorkflowError(str(error)) from None
 PLAN_FILE = write_plan(PLAN, RESULTS)
 CAMPAIGN = RESULTS.campaign(PLAN.grid.campaign)
 

@@ -47,20 +47,15 @@ def main() -> None:
     except MmplatError as error:
         typer.echo(f"error: {error}", err=True)
         code = error.exit_code
-    except click.exceptions.Abort:
-        code = _interrupted()
-    except KeyboardInterrupt:
-        code = _interrupted()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (`| head`) has gone; what it wanted, it has.
         sys.stderr.close()
         code = 0
+    if code == INTERRUPTED:
+        typer.echo("Interrupted. What was finished is kept: run the same command again to continue.", err=True)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _interrupted() -> int:
-    typer.echo("Interrupted. What was finished is kept: run the same command again to continue.", err=True)
-    return INTERRUPTED

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-app = typer.Typer(help="The results store: its migration revision.", no_args_is_help=True)
+from mmplat.cli.options import ResultsOption
 
-ResultsOption = Annotated[
-    Path | None, typer.Option("--results", help="Results folder; ./results or MMPLAT_RESULTS by default.")
-]
+app = typer.Typer(help="The results store: its migration revision.", no_args_is_help=True)
 
 
 @app.command()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mmplat.cli.options import ResultsOption
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,9 +20,7 @@ def leaderboard(
     metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
     top: Annotated[int | None, typer.Option(min=1, help="Ranks to show per suite; ties are shown together.")] = None,
     form: Annotated[str, typer.Option("--format", help="table, csv, json, md or parquet.")] = "table",
-    results: Annotated[
-        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
-    ] = None,
+    results: ResultsOption = None,
 ) -> None:
     """Print the leaderboard: models × methods × decodings, ranked inside each suite."""
     from mmplat import artifacts
@@ -45,12 +44,10 @@ def leaderboard(
         return
     _print(table, metric)
     shown = overview if campaign is None else overview.filter(overview["campaign"] == campaign)
-    if failed := int(shown["failed"].sum()):
-        typer.echo(
-            f"{failed} runs failed and are in no ranking: "
-            "mmplat sql \"SELECT run_id, error FROM runs WHERE status = 'failed'\"",
-            err=True,
-        )
+    for status, meaning in (("incomplete", "lack samples, which are in no number"), ("failed", "are in no ranking")):
+        if count := int(shown[status].sum()):
+            why = f"mmplat sql \"SELECT run_id, error FROM runs WHERE status = '{status}'\""
+            typer.echo(f"{count} runs are {status} and {meaning}: {why}", err=True)
     for name in shown["campaign"]:
         typer.echo(f"Files: {where.campaign(name)}", err=True)
     typer.echo("Dashboard: make dashboard", err=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mmplat.cli.options import ResultsOption
 
 
 def rank(
     campaign: Annotated[str, typer.Argument(help="Campaign to rank.")],
     metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
-    results: Annotated[
-        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
-    ] = None,
+    results: ResultsOption = None,
 ) -> None:
     """Write leaderboard.md, leaderboard.csv and leaderboard.json of a campaign."""
     from mmplat import artifacts

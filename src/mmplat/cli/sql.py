@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from mmplat.cli.options import ResultsOption
+
 
 def sql(
     statement: Annotated[str, typer.Argument(help="SQL over the views; docs/query.md has examples.", metavar="SQL")],
     form: Annotated[str | None, typer.Option("--format", help="table, csv, json, md or parquet.")] = None,
     output: Annotated[Path | None, typer.Option(help="File to write; its suffix chooses the format.")] = None,
-    results: Annotated[
-        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
-    ] = None,
+    results: ResultsOption = None,
 ) -> None:
     """Ask the results in SQL, read-only: runs, metrics, predictions, evidence, leaderboard, models, suites, samples."""
     import sys

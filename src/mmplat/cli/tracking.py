@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
+
+from mmplat.cli.options import ResultsOption
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,9 +16,7 @@ def group() -> None:
 
 @app.command()
 def prepare(
-    results: Annotated[
-        Path | None, typer.Option(help="Results folder; ./results or MMPLAT_RESULTS by default.")
-    ] = None,
+    results: ResultsOption = None,
 ) -> None:
     """Make the MLflow store's tables once, beside the asking; a missing MLflow is reported and is no failure."""
     from mmplat import artifacts, tracking

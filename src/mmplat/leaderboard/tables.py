@@ -19,13 +19,14 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def campaigns(connection: Connection) -> pl.DataFrame:
-    """campaign, cells, planned, runs, failed, and what sharing saved: forwards against forwards_cell_by_cell."""
+    """Every campaign: its cells, its runs, and what sharing saved (forwards against forwards_cell_by_cell)."""
     return _rows(
         connection,
         """
         SELECT campaign, any_value(cells) AS cells, any_value(planned) AS planned, count(run_id) AS runs,
-               count(run_id) FILTER (status = 'failed') AS failed, any_value(forwards) AS forwards,
-               any_value(forwards_cell_by_cell) AS forwards_cell_by_cell
+               count(run_id) FILTER (status = 'incomplete') AS incomplete,
+               count(run_id) FILTER (status = 'failed') AS failed,
+               any_value(forwards) AS forwards, any_value(forwards_cell_by_cell) AS forwards_cell_by_cell
         FROM campaigns LEFT JOIN runs USING (campaign) GROUP BY campaign ORDER BY campaign
         """,
     )

@@ -17,7 +17,7 @@ from mmplat.store.engine import engine_of, hidden, store_url
 from mmplat.store.migrate import ensure
 from mmplat.store.models import Campaign, Decided, Metric, Model, Run, Suite
 
-Progress = Callable[[int, int], None]
+Advance = Callable[[int], None]
 T = TypeVar("T")
 
 
@@ -34,18 +34,20 @@ class Published:
     removed: int
     """Folders that the store held and the files no longer do."""
     runs: int
+    incomplete: int
+    """Runs that lack samples: these are in no metric."""
     failed: int
 
 
-def publish(results: Results, campaign: str, *, url: str | None = None, progress: Progress | None = None) -> Published:
+def publish(results: Results, campaign: str, *, url: str | None = None, advance: Advance = lambda n: None) -> Published:
     """Brings one campaign of the store to what its files say, in one transaction."""
     target = store_url(results, url)
     folders = decided_folders(results, campaign)
     ensure(target)
-    return _in_transaction(target, lambda connection: _publish(connection, results, campaign, folders, progress))
+    return _in_transaction(target, lambda connection: _publish(connection, results, campaign, folders, advance))
 
 
-def rebuild(results: Results, *, url: str | None = None, progress: Progress | None = None) -> list[Published]:
+def rebuild(results: Results, *, url: str | None = None, advance: Advance = lambda n: None) -> list[Published]:
     """Empties the store and fills it from all campaigns' files, in one transaction: a failure leaves it as it was."""
     target = store_url(results, url)
     found = [(campaign, decided_folders(results, campaign)) for campaign in campaigns_on_disk(results)]
@@ -53,7 +55,7 @@ def rebuild(results: Results, *, url: str | None = None, progress: Progress | No
 
     def refill(connection: Connection) -> list[Published]:
         connection.execute(delete(Campaign))
-        return [_publish(connection, results, campaign, folders, progress) for campaign, folders in found]
+        return [_publish(connection, results, campaign, folders, advance) for campaign, folders in found]
 
     return _in_transaction(target, refill)
 
@@ -82,7 +84,7 @@ def _publish(
     results: Results,
     campaign: str,
     folders: Sequence[DecidedFolder],
-    progress: Progress | None,
+    advance: Advance,
 ) -> Published:
     _write_campaign(connection, results, campaign)
     known = {
@@ -97,10 +99,10 @@ def _publish(
         connection.execute(
             delete(Decided).where(Decided.campaign == campaign, Decided.model == model, Decided.suite == suite)
         )
-    for done, (folder, fingerprint) in enumerate(changed, start=1):
+    advance(len(folders) - len(changed))
+    for folder, fingerprint in changed:
         _write_folder(connection, folder, fingerprint)
-        if progress:
-            progress(done, len(changed))
+        advance(1)
     _write_catalog(connection, campaign, folders)
     statuses = connection.execute(select(Run.status).where(Run.campaign == campaign)).scalars().all()
     return Published(
@@ -110,6 +112,7 @@ def _publish(
         written=len(changed),
         removed=len(gone),
         runs=len(statuses),
+        incomplete=sum(status == "incomplete" for status in statuses),
         failed=sum(status == "failed" for status in statuses),
     )
 

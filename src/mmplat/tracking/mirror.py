@@ -1,7 +1,7 @@
 """Runs → MLflow: an experiment per campaign, a run per cell, at three calls each.
 
-A run of MLflow counts as written when it is terminated with our run id in its tags; one that a killed publish left
-behind is deleted and written again.
+A run of MLflow counts as written when it is terminated and carries our run id and the content of our record; one that a
+killed publish left behind, or whose record has changed since (samples that had failed were asked again), is replaced.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmplat.artifacts import Results
+from mmplat.ids import content_id
 from mmplat.records import MetricRecord, RunRecord
 from mmplat.tracking.ready import client, hidden_uri, reason_of, tracking_uri, wait_until_ready
 
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 RUN_ID = "mmplat.run_id"
+CONTENT = "mmplat.content"
 TEXT_LIMIT = 500  # characters of a parameter or tag; back ends differ, all take this
 NAME_LIMIT = 250
 BATCH_LIMIT = 1000  # metrics per log_batch call, MLflow's own limit
 
 MetricsOf = Callable[[Sequence[RunRecord]], Mapping[str, Sequence[MetricRecord]]]
-Progress = Callable[[int, int], None]
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def mirror(
     runs: Sequence[RunRecord],
     metrics_of: MetricsOf,
     *,
-    progress: Progress | None = None,
+    advance: Advance = lambda n: None,
 ) -> Mirrored:
     """Brings the campaign's experiment to `runs`; never raises, a publish must not fail for its mirror.
 
@@ -57,7 +59,7 @@ def mirror(
         missing_store = wait_until_ready(results)
         if missing_store:
             return Mirrored(uri=hidden_uri(uri), warning=_warning(missing_store))
-        return _mirror(client(uri), uri, campaign, runs, metrics_of, progress)
+        return _mirror(client(uri), uri, campaign, runs, metrics_of, advance)
     except Exception as error:  # whatever MLflow, its back end or the network raise
         return Mirrored(uri=hidden_uri(uri), warning=_warning(reason_of(error, uri)))
 
@@ -74,25 +76,26 @@ def _mirror(
     campaign: str,
     runs: Sequence[RunRecord],
     metrics_of: MetricsOf,
-    progress: Progress | None,
+    advance: Advance,
 ) -> Mirrored:
     experiment = _experiment(mlflow, campaign)
-    wanted = {run.run_id for run in runs}
+    wanted = {run.run_id: _content(run) for run in runs}
     present: set[str] = set()
     removed = 0
     for found in _existing(mlflow, experiment):
-        run_id = found.data.tags[RUN_ID]
-        if run_id in wanted and run_id not in present and found.info.status in ("FINISHED", "FAILED"):
+        tags, whole = found.data.tags, found.info.status in ("FINISHED", "FAILED")
+        run_id = tags[RUN_ID]
+        if whole and run_id not in present and tags.get(CONTENT) == wanted.get(run_id, "superseded"):
             present.add(run_id)
         else:
             mlflow.delete_run(found.info.run_id)
             removed += 1
     missing = [run for run in runs if run.run_id not in present]
     metrics = metrics_of(missing) if missing else {}
-    for done, run in enumerate(missing, start=1):
+    advance(len(present))
+    for run in missing:
         _write(mlflow, experiment, run, metrics.get(run.run_id, ()))
-        if progress:
-            progress(done, len(missing))
+        advance(1)
     return Mirrored(uri=hidden_uri(uri), written=len(missing), present=len(present), removed=removed)
 
 
@@ -132,8 +135,14 @@ def _tags(run: RunRecord) -> dict[str, str]:
     named = ("run_id", "campaign", "status", "error", "device", "dtype", "git_revision", "git_dirty", "model_key",
              "suite_key", "evidence_key")  # fmt: skip
     values = {f"mmplat.{name}": getattr(run, name) for name in named}
+    values[CONTENT] = _content(run)
     values |= {f"version.{package}": version for package, version in run.versions.items()}
     return {name[:NAME_LIMIT]: str(value)[:TEXT_LIMIT] for name, value in values.items() if value is not None}
+
+
+def _content(run: RunRecord) -> str:
+    """Identity of the record but for its seconds: deciding the same again takes another time and says nothing new."""
+    return content_id(run.model_dump(mode="json", exclude={"seconds"}))
 
 
 def _params(run: RunRecord) -> list[Param]:

@@ -1,0 +1,206 @@
+"""What every page uses: cached reading, choices that live in the address, and errors in words.
+
+Text from data or from the address is only ever shown by elements that take it literally (st.text, st.code, cells of
+st.dataframe, options of st.selectbox): Streamlit reads most other strings as Markdown.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+import duckdb
+import polars as pl
+import streamlit as st
+
+from mmplat import artifacts, leaderboard
+from mmplat.errors import ArtifactError, MmplatError, StoreError, UnknownName
+from mmplat.leaderboard import pages
+from mmplat.leaderboard.formats import as_csv
+
+Version = tuple[Any, ...]
+Read = Callable[..., pl.DataFrame]
+
+
+# Reading ------------------------------------------------------------------------------------------------------------
+
+
+def read(function: Read, *arguments: Any, **options: Any) -> pl.DataFrame:
+    """`function(connection, …)` of mmplat.leaderboard; computed once per version of the store."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    return _cached(_version(), name, arguments, tuple(sorted(options.items())), _function=function)
+
+
+def results() -> artifacts.Results:
+    """MMPLAT_RESULTS, else ./results."""
+    return artifacts.results()
+
+
+@st.cache_data(show_spinner=False, max_entries=400)
+def _cached(version: Version, name: str, arguments: Any, options: Any, *, _function: Read) -> pl.DataFrame:
+    # A cursor of its own: two sessions must not fetch each other's rows from one connection.
+    with closing(_connection(version).cursor()) as cursor:
+        return _function(cursor, *arguments, **dict(options))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _connection(version: Version) -> duckdb.DuckDBPyConnection:
+    return leaderboard.connect(results())
+
+
+def _version() -> Version:
+    return str(results().root.resolve()), os.environ.get("MMPLAT_STORE_URL", ""), pages.version_of(results())
+
+
+# The address --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def address() -> Iterator[None]:
+    """Writes what the page's choices chose into the address, once: every writing is a step of the browser's history."""
+    st.session_state["chosen"] = {}
+    yield
+    chosen: dict[str, list[str]] = st.session_state["chosen"]
+    if chosen and chosen != {name: st.query_params.get_all(name) for name in st.query_params}:
+        st.query_params.from_dict(chosen)
+    st.session_state.setdefault("kept", {}).update(chosen)
+
+
+def choose(label: str, name: str, options: Sequence[str], *, default: str | None = None, **looks: Any) -> str:
+    """A select box whose value is shareable and goes along from page to page."""
+    key = f"choose {name}"
+    wanted = _from_address(label, name, options)
+    if wanted is not None:
+        st.session_state[key] = wanted[0]
+    elif st.session_state.get(key) not in options:
+        kept = [value for value in _kept(name) if value in options]
+        st.session_state[key] = kept[0] if kept else default if default in options else options[0]
+    value: str = st.selectbox(label, options, key=key, **looks)
+    keep(name, value)
+    return value
+
+
+def choose_some(label: str, name: str, options: Sequence[str], **looks: Any) -> list[str]:
+    """A shareable selection of several values; none means all."""
+    key = f"choose {name}"
+    wanted = _from_address(label, name, options)
+    if wanted is not None:
+        st.session_state[key] = wanted
+    elif key not in st.session_state:
+        st.session_state[key] = _kept(name)
+    st.session_state[key] = [value for value in st.session_state[key] if value in options]
+    values: list[str] = st.multiselect(label, options, key=key, placeholder="all", **looks)
+    keep(name, *values)
+    return values
+
+
+def keep(name: str, *values: str) -> None:
+    """Puts a value into the address; no value, and the name is left out of it."""
+    if values:
+        st.session_state["chosen"][name] = list(values)
+    else:
+        st.session_state.setdefault("kept", {}).pop(name, None)
+
+
+def from_address(name: str) -> str | None:
+    """A value that someone typed, followed or went back to; None where the page itself wrote it."""
+    values: list[str] = st.query_params.get_all(name)
+    return values[0] if values and values != _kept(name) else None
+
+
+def _from_address(label: str, name: str, options: Sequence[str]) -> list[str] | None:
+    values: list[str] = st.query_params.get_all(name)
+    if not values or values == _kept(name):
+        return None
+    for value in values:
+        if value not in options:
+            raise UnknownName(label.lower(), value, options, where=" in the address of this page")
+    return values
+
+
+def _kept(name: str) -> list[str]:
+    kept: list[str] = st.session_state.get("kept", {}).get(name, [])
+    return kept
+
+
+def axis(axes: pl.DataFrame, name: str) -> list[str]:
+    return axes.filter(pl.col("axis") == name)["name"].to_list()
+
+
+def choose_campaign() -> str:
+    known = read(leaderboard.campaigns).filter(pl.col("runs") > 0)["campaign"].to_list()
+    return choose("Campaign", "campaign", pages.newest_first(results(), known))
+
+
+def download(table: pl.DataFrame, name: str) -> None:
+    """A button that saves the whole table, not only what is drawn."""
+    st.download_button(
+        "Download CSV", as_csv(table), f"{artifacts.safe_name(name)}.csv", "text/csv", icon=":material/download:",
+        on_click="ignore",
+    )  # fmt: skip
+
+
+# Errors and emptiness -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """Errors of ours, and files that vanish while they are read, are sentences; anything else is a defect and stays one."""
+    try:
+        yield
+    except UnknownName as error:
+        explain("The address of this page names something that is not there.", str(error))
+        st.button("Forget the address", on_click=_forget, icon=":material/restart_alt:")
+    except StoreError as error:
+        explain("The results store cannot be read.", str(error), "mmplat db check")
+    except ArtifactError as error:
+        explain("A file of the results is missing or broken.", str(error))
+    except MmplatError as error:
+        explain("This page cannot be shown.", str(error))
+    except duckdb.Error as error:
+        # Jobs replace files while pages read them; the next reading finds the new ones.
+        _connection.clear()
+        explain("The results changed or vanished while they were read. Reload this page.", str(error), "mmplat publish")
+
+
+def explain(headline: str, message: str, command: str | None = None) -> None:
+    """`headline` is ours; the message may hold anything, so it is shown literally."""
+    st.session_state["chosen"] = {}  # the address stays as it is: half of it would hide what was wrong
+    st.error(headline, icon=":material/error:")
+    st.text(message)
+    if command:
+        st.code(command, language="sh")
+
+
+def _forget() -> None:
+    st.query_params.clear()
+    st.session_state.pop("kept", None)
+
+
+def has_runs() -> bool:
+    return bool(read(leaderboard.campaigns)["runs"].sum())
+
+
+def say_how_to_begin() -> None:
+    """The first thing that a new user sees: which command is the next one."""
+    place = results()
+    st.header("Nothing is published yet")
+    if not place.root.exists():
+        st.warning("The results folder does not exist.", icon=":material/folder_off:")
+        st.text(str(place.root.resolve()))
+        st.write("Run the demo, or point `MMPLAT_RESULTS` at a results folder and start the dashboard again:")
+        st.code("make demo\nMMPLAT_RESULTS=/path/to/results make dashboard", language="sh")
+    elif names := pages.planned_only(place):
+        st.info("Campaigns are planned or decided here, and the store holds no run of them:", icon=":material/info:")
+        st.text(", ".join(names))
+        st.write("Finish the campaign with Snakemake, or publish what is decided:")
+        st.code(f"mmplat publish --results {shlex.quote(str(place.root.resolve()))}", language="sh")
+    else:
+        st.info("The results folder holds no campaign.", icon=":material/info:")
+        st.text(str(place.root.resolve()))
+        st.write("Run the demo, or a grid of your own:")
+        st.code("make demo\nsnakemake --profile profiles/default --config grid=config/grid.yaml", language="sh")
+    st.caption("Reload this page afterwards: it reads the store anew.")
