@@ -6,12 +6,16 @@
 import shared
 import streamlit as st
 
+TIGHT = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
+
 st.set_page_config(page_title="mmplat", layout="wide")
+st.html(TIGHT)
+# No icons on pages: the browser would fetch the one of the open page from a font server, as its favicon.
 page = st.navigation(
     [
-        st.Page("pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:", default=True),
-        st.Page("pages/grid.py", title="Grid", icon=":material/grid_on:", url_path="grid"),
-        st.Page("pages/samples.py", title="Samples", icon=":material/image_search:", url_path="samples"),
+        st.Page("pages/leaderboard.py", title="Leaderboard", default=True),
+        st.Page("pages/grid.py", title="Grid", url_path="grid"),
+        st.Page("pages/samples.py", title="Samples", url_path="samples"),
     ],
     position="top",
 )

@@ -143,6 +143,11 @@ def download(table: pl.DataFrame, name: str) -> None:
     )  # fmt: skip
 
 
+def in_percent(table: pl.DataFrame) -> pl.DataFrame:
+    """For reading only: a column format cannot multiply and keep its decimals."""
+    return table.with_columns(pl.col("unparsed") * 100)
+
+
 # Errors and emptiness -----------------------------------------------------------------------------------------------
 
 

@@ -38,8 +38,14 @@ def show() -> None:
     drawn = with_holes(cells, skipped, methods, decodings).with_columns(
         shown=pl.col("difference" if shown == DIFFERENCE else "value")
     )
-    methods = [name for name in methods if name in set(drawn["method"])]
-    chart = charts.heatmap(drawn, methods=methods, decodings=decodings, diverging=shown == DIFFERENCE)
+    if shown == DIFFERENCE and drawn["difference"].count():
+        drawn = drawn.filter(pl.col("method") != pages.BASELINE)
+    chart = charts.heatmap(
+        drawn,
+        methods=drawn["method"].unique(maintain_order=True).to_list(),
+        decodings=decodings,
+        diverging=shown == DIFFERENCE,
+    )
     st.altair_chart(chart, width="stretch")
     say_how_to_read(shown, metric)
     list_holes(campaign, model, suite, skipped)
@@ -79,11 +85,12 @@ def interval(low: str, high: str, form: str) -> pl.Expr:
 
 def with_holes(cells: pl.DataFrame, skipped: pl.DataFrame, methods: list[str], decodings: list[str]) -> pl.DataFrame:
     """Every method × decoding; a cell that did not run is empty and says why."""
-    whole = pl.DataFrame([(m, d) for m in methods for d in decodings], schema=CELL, orient="row")
     reasons = skipped.unique("method", keep="first").select("method", note="reason")
-    skipped_methods = pl.DataFrame({"method": [m for m in reasons["method"] if m not in methods]}, schema={"method": pl.String})
-    whole = pl.concat([whole, skipped_methods.join(pl.DataFrame({"decoding": decodings}), how="cross")])
-    drawn = whole.join(cells, on=CELL, how="left", maintain_order="left").join(reasons, on="method", how="left")
+    nowhere = [m for m in reasons["method"] if m not in methods]  # skipped on every suite of this campaign
+    rows = [(m, d) for m in [*methods, *nowhere] for d in decodings]
+    whole = pl.DataFrame(rows, schema=CELL, orient="row")
+    drawn = whole.join(cells, on=CELL, how="left", maintain_order="left")
+    drawn = drawn.join(reasons, on="method", how="left", maintain_order="left")
     missing = pl.when(pl.col("run_id").is_null()).then(pl.coalesce("note", pl.lit("not run yet")))
     return drawn.with_columns(note=missing)
 
@@ -98,7 +105,9 @@ def say_how_to_read(shown: str, metric: str) -> None:
             "corrected for the number of comparisons)."
         )
     else:
-        st.caption("Each cell minus `naive` under the same decoding. This metric is no mean over samples: no paired interval.")
+        st.caption(
+            "Each cell minus `naive` under the same decoding. This metric is no mean over samples: no paired interval."
+        )
 
 
 def list_holes(campaign: str, model: str, suite: str, skipped: pl.DataFrame) -> None:
@@ -117,9 +126,9 @@ def list_cells(cells: pl.DataFrame, name: str) -> None:
     three = {each: st.column_config.NumberColumn(format="%.3f") for each in ("value", "difference")}
     looks = three | {
         "difference_interval": st.column_config.TextColumn("paired interval"),
-        "unparsed": st.column_config.NumberColumn(format="percent"),
+        "unparsed": st.column_config.NumberColumn(format="%.1f%%"),
     }
-    st.dataframe(cells.select(columns), hide_index=True, column_config=looks)
+    st.dataframe(shared.in_percent(cells.select(columns)), hide_index=True, column_config=looks)
     shared.download(cells, name)
 
 

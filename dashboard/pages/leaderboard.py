@@ -14,15 +14,14 @@ from mmplat.leaderboard import pages
 
 ALL = "all suites"
 DRAWN = 20
-LISTED = 2000
-"""Rows that travel to the browser; the download has all."""
+LISTED = 2000  # rows that travel to the browser; the download has all
 NUMBERS = {
     "rank": st.column_config.NumberColumn("#", width=45),
     "value": st.column_config.NumberColumn("value", format="%.3f", width=70),
     "mean_over_suites": st.column_config.NumberColumn("mean", format="%.3f", width=70),
     "interval": st.column_config.TextColumn("95 % interval", width=110),
     "n": st.column_config.NumberColumn("n", format="localized", width=70),
-    "unparsed": st.column_config.NumberColumn("unparsed", format="percent", width=80),
+    "unparsed": st.column_config.NumberColumn("unparsed", format="%.1f%%", width=80),
     "n_failed": st.column_config.NumberColumn("failed", help="samples without an answer; they are in no number"),
     "forward_passes": st.column_config.NumberColumn(
         "passes", format="localized", width=80, help="forward passes that this cell needs when it is run alone"
@@ -80,11 +79,15 @@ def named(table: pl.DataFrame) -> pl.DataFrame:
     """`row`: what tells the rows apart, and no more."""
     varying = [name for name in ("model", "method", "decoding", "seed") if name in table.columns]
     varying = [name for name in varying if table[name].n_unique() > 1] or ["method"]
-    return table.with_columns(pl.concat_str([pl.col(name).cast(pl.String) for name in varying], separator=" · ").alias("row"))
+    return table.with_columns(
+        pl.concat_str([pl.col(name).cast(pl.String) for name in varying], separator=" · ").alias("row")
+    )
 
 
 def with_interval(table: pl.DataFrame) -> pl.DataFrame:
-    texts = [None if low is None else f"{low:.3f} – {high:.3f}" for low, high in table.select("low", "high").iter_rows()]
+    texts = [
+        None if low is None else f"{low:.3f} – {high:.3f}" for low, high in table.select("low", "high").iter_rows()
+    ]
     return table.with_columns(pl.Series("interval", texts, dtype=pl.String))
 
 
@@ -106,7 +109,7 @@ def show_suite(campaign: str, suite: str, metric: str, wanted: dict[str, list[st
         columns.remove("n_failed")
     say_what_is_listed(table, top.height)
     picked = st.dataframe(
-        table.select(columns).head(LISTED), column_config=NUMBERS, hide_index=True, on_select="rerun",
+        shared.in_percent(table.select(columns).head(LISTED)), column_config=NUMBERS, hide_index=True, on_select="rerun",
         selection_mode="single-row", key=f"rows {campaign} {suite} {metric}", height="auto",
     )  # fmt: skip
     shared.download(table.drop("row", "interval"), f"leaderboard-{campaign}-{suite}-{metric}")
@@ -116,13 +119,13 @@ def show_suite(campaign: str, suite: str, metric: str, wanted: dict[str, list[st
         st.caption("Select a row to see all metrics of its run by group, its settings, and the versions behind it.")
 
 
-def say_what_is_listed(table: pl.DataFrame, drawn: int) -> None:
+def say_what_is_listed(table: pl.DataFrame, drawn: int, first: str = "") -> None:
     said = f"The best {drawn} of {table.height:,} rows are drawn; the table has them all."
     if table.height <= drawn:
         said = "The table of what is drawn:"
     elif table.height > LISTED:
         said = f"The best {drawn} of {table.height:,} rows are drawn, the best {LISTED:,} listed; the download has all."
-    st.caption(said + " Intervals are 95 %, clustered by image.")
+    st.caption(first + said + " Intervals are 95 %, clustered by image.")
 
 
 def show_run(campaign: str, row: dict[str, object]) -> None:
@@ -151,18 +154,34 @@ def show_all_suites(campaign: str, metric: str, wanted: dict[str, list[str]]) ->
     keys = ["model", "method", "decoding"]
     top = means.head(DRAWN)
     drawn = every.join(top.select(*keys, "row"), on=keys, how="inner").filter(pl.col("value").is_not_null())
-    st.altair_chart(charts.across_suites(top, drawn, metric=metric), width="stretch")
-    suites = every["suite"].unique(maintain_order=True).to_list()
+    suites = [
+        suite for suite in shared.axis(shared.read(pages.axes, campaign), "suites") if suite in set(every["suite"])
+    ]
+    st.altair_chart(charts.across_suites(top, drawn, suites=suites, metric=metric), width="stretch")
     wide = every.pivot(on="suite", index=keys, values="value", aggregate_function="mean")
     cost = every.group_by(keys).agg(pl.col("unparsed").mean(), pl.col("forward_passes").sum(), pl.col("seconds").sum())
-    table = means.join(wide, on=keys, how="left", maintain_order="left").join(cost, on=keys, how="left", maintain_order="left")
-    columns = ["rank", *keys, "mean_over_suites", *suites, "suites_missing", "n", "unparsed", "forward_passes", "seconds"]
+    table = means.join(wide, on=keys, how="left", maintain_order="left").join(
+        cost, on=keys, how="left", maintain_order="left"
+    )
+    columns = [
+        "rank",
+        *keys,
+        "mean_over_suites",
+        *suites,
+        "suites_missing",
+        "n",
+        "unparsed",
+        "forward_passes",
+        "seconds",
+    ]
     if not table["suites_missing"].sum():
         columns.remove("suites_missing")
-    say_what_is_listed(table, top.height)
+    say_what_is_listed(table, top.height, "Dots are suites, the grey tick is their mean. ")
     numbers = {suite: st.column_config.NumberColumn(suite, format="%.3f") for suite in suites}
     st.dataframe(table.select(columns).head(LISTED), column_config=NUMBERS | numbers, hide_index=True)
-    st.caption("The mean counts each suite once and has no interval: suites are no sample of anything. n, passes and seconds are sums.")
+    st.caption(
+        "The mean counts each suite once and has no interval: suites are no sample of anything. n, passes and seconds are sums."
+    )
     shared.download(table.drop("row"), f"leaderboard-{campaign}-all-{metric}")
 
 

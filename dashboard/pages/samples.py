@@ -87,8 +87,16 @@ def step_through(ids: list[str]) -> str:
     position = ids.index(current) if current in ids else 0
     st.session_state["position"] = position + 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.button("Previous", icon=":material/chevron_left:", disabled=position == 0, on_click=_go, args=(ids, position - 1))
-        st.button("Next", icon=":material/chevron_right:", disabled=position + 1 == len(ids), on_click=_go, args=(ids, position + 1))
+        st.button(
+            "Previous", icon=":material/chevron_left:", disabled=position == 0, on_click=_go, args=(ids, position - 1)
+        )
+        st.button(
+            "Next",
+            icon=":material/chevron_right:",
+            disabled=position + 1 == len(ids),
+            on_click=_go,
+            args=(ids, position + 1),
+        )
         st.number_input(
             f"Sample, 1 to {len(ids):,}", 1, len(ids), key="position", width=150,
             on_change=lambda: _go(ids, st.session_state["position"] - 1),
@@ -193,6 +201,10 @@ def show_methods(run: dict[str, object], sample: dict[str, object]) -> None:
     answers = shared.read(
         leaderboard.answers, run["campaign"], run["model"], run["suite"], sample_id=sample["sample_id"]
     ).filter(pl.col("decoding") == run["decoding"])
+    order = shared.axis(shared.read(pages.axes, run["campaign"]), "methods")
+    answers = answers.sort(
+        pl.col("method").replace_strict(order, range(len(order)), default=None), "seed", nulls_last=True
+    )
     decided = answers.filter(pl.col("probs").list.len() > 0)
     several = decided["seed"].n_unique() > 1
     labels = [*sample["labels"], charts.NO_LABEL]
@@ -208,16 +220,16 @@ def show_methods(run: dict[str, object], sample: dict[str, object]) -> None:
         names = [row["row"] for row in rows]
         chart = charts.distributions(parts(rows, labels), rows=names, labels=labels, title="probability of each answer")
         st.altair_chart(chart, width="stretch")
+    marks = pl.when(pl.col("correct")).then(pl.lit("✓")).when(pl.col("correct").not_()).then(pl.lit("✗"))
+    table = answers.select(
+        "method", "seed", "answer", marks.alias("right"), *label_columns(sample["labels"]),
+        pl.col("p_other").alias(f"p({charts.NO_LABEL})"), "error",
+    )  # fmt: skip
+    dull = [name for name, varies in (("seed", several), ("error", answers["error"].count() > 0)) if not varies]
+    table = table.drop(dull)
+    st.dataframe(table, hide_index=True, column_config=rounded(table))
     st.caption("Under the decoding chosen above.")
-    columns = ["method", "seed", "answer", "correct", "p_correct", "p_other", "near_tie", "error"]
-    if not several:
-        columns.remove("seed")
-    if answers["error"].is_null().all():
-        columns.remove("error")
-    table = answers.select(*columns, *label_columns(sample["labels"]))
-    with st.expander("Table", icon=":material/table:", expanded=True):
-        st.dataframe(table, hide_index=True, column_config=rounded(table))
-        shared.download(table, f"answers-{run['model']}-{sample['sample_id']}-{run['decoding']}")
+    shared.download(table, f"answers-{run['model']}-{sample['sample_id']}-{run['decoding']}")
 
 
 def label_columns(labels: list[str]) -> list[pl.Expr]:

@@ -22,7 +22,7 @@ from mmplat.artifacts import Results, atomic, read_json, write_json
 from mmplat.decoding.filters import Answers, distribution
 from mmplat.errors import ArtifactError, EvidenceTooNarrow
 from mmplat.evidence.files import read_evidence
-from mmplat.evidence.rows import Evidence, Rows
+from mmplat.evidence.rows import Evidence
 from mmplat.ids import content_id
 from mmplat.metrics import Answered, catalog, summarise
 from mmplat.metrics.summary import CellAnswers
@@ -73,7 +73,10 @@ def decide(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambd
         advance(len(plan.grid.decodings))
     runs = [_run(context, cell) for cell in cells]
     folder = results.decided(plan.grid.campaign, pair.model.name, pair.suite.name)
-    _write(folder / "predictions.parquet", pa.concat_tables(_predictions(context, c, r) for c, r in zip(cells, runs, strict=True)))
+    _write(
+        folder / "predictions.parquet",
+        pa.concat_tables(_predictions(context, c, r) for c, r in zip(cells, runs, strict=True)),
+    )
     _write(folder / "metrics.parquet", _metrics(context, cells, runs))
     _write(folder / "runs.parquet", _runs_table(runs))
     write_json(folder / "decided.json", _summary(context, runs, time.perf_counter() - began))
@@ -131,14 +134,9 @@ def _only(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
     """The evidence of some samples; all of them in the common case, without a copy."""
     if len(rows) == len(evidence.n_labels):
         return evidence
-    views = {key: _take(one, rows) for key, one in evidence.views.items()}
+    views = {key: one.take(rows) for key, one in evidence.views.items()}
     main = next(key for key, one in evidence.views.items() if one is evidence.main)
     return Evidence(evidence.n_labels[rows], views[main], views, evidence.device, evidence.dtype)
-
-
-def _take(one: Rows, rows: NDArray[np.int64]) -> Rows:
-    values = {name: getattr(one, name) for name in one.__dataclass_fields__}
-    return Rows(**{k: v[rows] if isinstance(v, np.ndarray) else v for k, v in values.items()})
 
 
 def _likeliest(answers: Answers) -> NDArray[np.int64]:
@@ -162,7 +160,9 @@ def _run(context: Context, cell: Decided) -> RunRecord:
     """The record of one cell. Its id is the content of everything that determines its numbers."""
     method, pair = cell.seeded.method, context.pair
     views = [pair.views[0], *method.references]
-    evidence_key = content_id({"model": context.model_key, "views": [v.key for v in views], "suite": context.suite["content_id"]})
+    evidence_key = content_id(
+        {"model": context.model_key, "views": [v.key for v in views], "suite": context.suite["content_id"]}
+    )
     settings = {"decoding": cell.decoding.settings, "method": method.spec.params}
     versions = {"method": str(method.spec.version), "suite": str(pair.suite.version)} | {
         f"metric:{name}": str(metric.version) for name, metric in catalog.items()
@@ -233,7 +233,10 @@ def _predictions(context: Context, cell: Decided, run: RunRecord) -> pa.Table:
             "margin": pa.array(main.margin.astype(np.float32), mask=~main.present),
             "near_tie": pa.array(main.near_tie, mask=~main.present),
             "error": pa.array(
-                [None if d else reasons.get(s.sample_id, "evidence is missing") for d, s in zip(decided, context.samples, strict=True)],
+                [
+                    None if d else reasons.get(s.sample_id, "evidence is missing")
+                    for d, s in zip(decided, context.samples, strict=True)
+                ],
                 pa.string(),
             ),
         }
@@ -261,7 +264,10 @@ def _metrics(context: Context, cells: list[Decided], runs: list[RunRecord]) -> p
         {
             "run_id": [run_id for run_id, _ in numbers],
             **{name: [getattr(one, name) for _, one in numbers] for name in ("metric", "subset")},
-            **{name: pa.array([getattr(one, name) for _, one in numbers], pa.float64()) for name in ("value", "low", "high")},
+            **{
+                name: pa.array([getattr(one, name) for _, one in numbers], pa.float64())
+                for name in ("value", "low", "high")
+            },
             "n": pa.array([one.n for _, one in numbers], pa.int64()),
         }
     ).select(list(MetricRecord.model_fields))
@@ -271,7 +277,9 @@ def _runs_table(runs: list[RunRecord]) -> pa.Table:
     rows = [run.model_dump(mode="json") for run in runs]
     for row in rows:
         row["settings"], row["versions"] = (json.dumps(row[k], sort_keys=True) for k in ("settings", "versions"))
-    frame = pl.DataFrame(rows, schema_overrides={"error": pl.String, "git_revision": pl.String, "git_dirty": pl.Boolean})
+    frame = pl.DataFrame(
+        rows, schema_overrides={"error": pl.String, "git_revision": pl.String, "git_dirty": pl.Boolean}
+    )
     return frame.to_arrow()
 
 

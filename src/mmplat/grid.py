@@ -80,7 +80,9 @@ class GridFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    campaign: str = Field(description="name of the campaign; running it again under the same name continues it", min_length=1)
+    campaign: str = Field(
+        description="name of the campaign; running it again under the same name continues it", min_length=1
+    )
     models: list[str | ModelEntry] = Field(min_length=1)
     suites: list[str | SuiteEntry] = Field(min_length=1)
     decodings: list[str | DecodingEntry] = Field(default=["greedy"], min_length=1)
@@ -118,7 +120,9 @@ def load_grid(path: Path) -> Grid:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"There is no grid file {path}. Give one with --grid; examples lie in config/grids/.") from None
+        raise ConfigError(
+            f"There is no grid file {path}. Give one with --grid; examples lie in config/grids/."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The grid file {path} cannot be read: {error}.") from error
     return parse_grid(text, source=str(path))
@@ -168,7 +172,9 @@ class _Document:
         spelled = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
         return f" in {self.source}:{self.line(path)} ({spelled})"
 
-    def _mark(self, node: yaml.Node, path: Path_) -> None:
+    def _mark(self, node: yaml.Node | None, path: Path_) -> None:
+        if node is None:
+            return
         self._lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
@@ -201,13 +207,19 @@ def _explain(error: ValidationError, document: _Document) -> str:
     return "\n".join(lines)
 
 
-_ENTRIES = {"models": ModelEntry, "suites": SuiteEntry, "decodings": DecodingEntry, "methods": MethodEntry, "views": ViewEntry}
+_ENTRIES: dict[str, type[BaseModel]] = {
+    "models": ModelEntry,
+    "suites": SuiteEntry,
+    "decodings": DecodingEntry,
+    "methods": MethodEntry,
+    "views": ViewEntry,
+}
 _UNION_TAGS = {"str", *(entry.__name__ for entry in _ENTRIES.values())}
 
 
 def _unknown_key(path: Path_) -> str:
-    model = _ENTRIES.get(str(path[0]), GridFile) if len(path) > 1 else GridFile
-    allowed = [field.alias or name for name, field in model.model_fields.items()]
+    model = _ENTRIES.get(str(path[0])) if len(path) > 1 else None
+    allowed = [field.alias or name for name, field in (model or GridFile).model_fields.items()]
     close = get_close_matches(str(path[-1]), allowed, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown key {path[-1]!r}.{hint} Allowed: {', '.join(allowed)}."
@@ -270,5 +282,3 @@ def _no_twins(axis: str, names: list[str], document: _Document) -> None:
                 f"{name!r}{document.at(axis, index)} stands on its axis twice (first as {axis}[{names.index(name)}]). "
                 "Remove one, or give it another name."
             )
-
-

@@ -171,7 +171,14 @@ def describe(plan: Plan) -> dict[str, Any]:
         "cells": plan.grid.cells,
         "planned": plan.planned,
         "skipped": [
-            {"reason": s.reason, "cells": s.cells, "model": s.model, "suite": s.suite, "method": s.method, "seed": s.seed}
+            {
+                "reason": s.reason,
+                "cells": s.cells,
+                "model": s.model,
+                "suite": s.suite,
+                "method": s.method,
+                "seed": s.seed,
+            }
             for s in plan.skipped
         ],
         "batches": [
@@ -217,7 +224,9 @@ def _refuse_clashes(grid: Grid) -> None:
         for name in names:
             other = safe.setdefault(safe_name(name), name)
             if other != name:
-                raise ConfigError(f"{axis}: {other!r} and {name!r} would share the folder {safe_name(name)!r}. Rename one.")
+                raise ConfigError(
+                    f"{axis}: {other!r} and {name!r} would share the folder {safe_name(name)!r}. Rename one."
+                )
 
 
 def _total(products: Iterator[tuple[int | None, int]]) -> int | None:

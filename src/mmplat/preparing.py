@@ -72,11 +72,17 @@ def load_picture(folder: Path, name: str) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             picture = np.asarray(image.convert("RGB"))
     except FileNotFoundError:
-        raise ArtifactError(f"Image {path} is missing. Delete {folder / 'suite.json'} and run `mmplat prepare` again.") from None
+        raise ArtifactError(
+            f"Image {path} is missing. Delete {folder / 'suite.json'} and run `mmplat prepare` again."
+        ) from None
     except (UnidentifiedImageError, OSError) as error:
-        raise ArtifactError(f"Image {path} cannot be read ({error}). Delete it with {folder / 'suite.json'} and run `mmplat prepare` again.") from error
+        raise ArtifactError(
+            f"Image {path} cannot be read ({error}). Delete it with {folder / 'suite.json'} and run `mmplat prepare` again."
+        ) from error
     if picture_name(picture) != name:
-        raise ArtifactError(f"Image {path} is not what was prepared: its content changed. Delete {folder} and run `mmplat prepare` again.")
+        raise ArtifactError(
+            f"Image {path} is not what was prepared: its content changed. Delete {folder} and run `mmplat prepare` again."
+        )
     return picture
 
 

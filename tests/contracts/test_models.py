@@ -115,7 +115,8 @@ def test_a_label_without_a_one_token_spelling_is_refused_with_the_reason(subject
 
 def test_letters_keep_their_case_and_words_do_not():
     class Tokenizer:
-        vocabulary = {"▁A": 1, "A": 2, "a": 3, "▁a": 4, "▁Yes": 5, "yes": 6, "ĠYES": 7, "▁yesterday": 8}
+        def __init__(self):
+            self.vocabulary = {"▁A": 1, "A": 2, "a": 3, "▁a": 4, "▁Yes": 5, "yes": 6, "ĠYES": 7, "▁yesterday": 8}
 
         def get_vocab(self):
             return self.vocabulary
@@ -218,7 +219,9 @@ def binomial_range(p, n, level):
     k = np.arange(n + 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.cumsum(np.log(np.maximum(k, 1)))
-        mass = np.exp(logs[n] - logs[k] - logs[n - k] + k * np.log(max(p, 1e-300)) + (n - k) * np.log(max(1 - p, 1e-300)))
+        mass = np.exp(
+            logs[n] - logs[k] - logs[n - k] + k * np.log(max(p, 1e-300)) + (n - k) * np.log(max(1 - p, 1e-300))
+        )
     below = np.cumsum(mass)
     tail = (1 - level) / 2
     return int(np.searchsorted(below, tail)), int(np.searchsorted(below, 1 - tail))

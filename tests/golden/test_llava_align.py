@@ -71,7 +71,9 @@ def test_vdd_reproduces_the_mini_fixture(beta, expected):
     main = rows([2, 1, 0, -3], spellings=four)
     views = {view("image").key: main, view("none").key: rows([2.5, 0, 0, -6], main.top_ids, four)}
     method = bind("vdd-none", {"beta": beta})
-    probs = distribution(method.scores(Evidence(np.array([4], np.int16), main, views)), parse_decoding("sample")).probs[0]
+    probs = distribution(method.scores(Evidence(np.array([4], np.int16), main, views)), parse_decoding("sample")).probs[
+        0
+    ]
     assert probs == pytest.approx(expected, abs=5e-5)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -254,6 +258,37 @@ def test_without_the_sqlite_extension_the_same_rows_are_read(
     for view in ("campaigns", "models", "suites", "runs", "metrics", "leaderboard"):
         assert query(other, f"FROM {view} ORDER BY ALL").equals(query(connection, f"FROM {view} ORDER BY ALL")), view
     other.close()
+
+
+AS_SOMEONE_ELSE = """
+import os, sqlite3, sys
+from pathlib import Path
+import alembic.autogenerate, duckdb_extension_sqlite_scanner, sqlalchemy.dialects.sqlite
+from mmplat.artifacts import Results
+from mmplat.leaderboard import connect, query
+
+query(connect(Results(Path("nowhere"))), "FROM runs")  # imports what it needs while the interpreter can be read
+if os.getuid() == 0:  # root may write everywhere, whatever the permissions say
+    os.setgid(65534)
+    os.setuid(65534)
+print(query(connect(Results(Path(sys.argv[1]))), "FROM runs").height)
+"""
+
+
+def test_the_results_of_a_colleague_are_read_without_writing_beside_them(published: Results) -> None:
+    # Not below pytest's own folder, which is closed to others.
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "results"
+        shutil.copytree(published.root, root)
+        for path in (root, root.parent):
+            path.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_SOMEONE_ELSE, str(root)], capture_output=True, text=True, check=False
+        )
+        for path in (root, root.parent):
+            path.chmod(0o755)
+        assert (done.stdout, done.stderr) == ("24\n", "")
+        assert [path.name for path in root.glob("mmplat.db*")] == ["mmplat.db"]
 
 
 def test_a_connection_sees_one_moment_of_the_store(published: Results, connection: Connection) -> None:

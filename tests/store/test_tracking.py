@@ -150,6 +150,14 @@ def test_a_second_process_is_told_that_the_store_is_being_made(results: Results)
     assert not results.tracking.exists()
 
 
+def test_a_second_publisher_of_a_campaign_leaves_the_mirror_to_the_first(tracked: Results) -> None:
+    with only_writer(tracked.campaign("two") / ".mlflow", what="The MLflow mirror of two"):
+        done = mirror(tracked, "two", runs_of("two", ["naive"]), metrics_of)
+    assert done.warning is not None
+    assert "is being written by" in done.warning
+    assert mirror(tracked, "two", runs_of("two", ["naive"]), metrics_of).written == 1
+
+
 def test_a_dead_server_is_one_warning_without_the_password(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://lab:hunter2@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

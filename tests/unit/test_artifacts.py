@@ -30,7 +30,9 @@ def test_a_full_disk_is_said_so_and_the_old_file_stays(tmp_path):
         with atomic(path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(ArtifactError, match="disk is full while writing .*a.json.*free some space and run the same command"):
+    with pytest.raises(
+        ArtifactError, match="disk is full while writing .*a.json.*free some space and run the same command"
+    ):
         fill()
     assert json.loads(path.read_text()) == {"a": 1}
 

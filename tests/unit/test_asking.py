@@ -98,7 +98,7 @@ def test_a_grid_that_looks_further_asks_wider_and_stays_exact(planned, results):
     ask_all(narrow, results)
     from mmplat.deciding import decide
 
-    hopeful = planned((WIDE % "{temperature: 2.0, top_p: 0.999}"))
+    hopeful = planned(WIDE % "{temperature: 2.0, top_p: 0.999}")
     marker = results.batch_done(hopeful.batches[0].key)
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.write_text(results.batch_done(narrow.batches[0].key).read_text())
@@ -185,7 +185,10 @@ def test_a_second_process_on_the_same_evidence_is_told_so(planned, results):
     ask_all(plan, results)
     from mmplat.artifacts import only_writer
 
-    with only_writer(evidence_folder(results), what="other"), pytest.raises(Busy, match=r"Evidence of fake.*Wait for it"):
+    with (
+        only_writer(evidence_folder(results), what="other"),
+        pytest.raises(Busy, match=r"Evidence of fake.*Wait for it"),
+    ):
         ask(plan.batches[0], results)
 
 

@@ -12,8 +12,16 @@ HEAD = "campaign: a\nmodels: [fake]\nsuites: [world-objects]\n"
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        (HEAD + "methds: [naive]\n", ConfigError, r"grid:4: unknown key 'methds'. Did you mean 'methods'\? Allowed: campaign,"),
-        ("campaign: a\nmodels: [fake]\nsuites:\n - name: world-objects\n   limt: 3\n", ConfigError, "grid:5: unknown key 'limt'"),
+        (
+            HEAD + "methds: [naive]\n",
+            ConfigError,
+            r"grid:4: unknown key 'methds'. Did you mean 'methods'\? Allowed: campaign,",
+        ),
+        (
+            "campaign: a\nmodels: [fake]\nsuites:\n - name: world-objects\n   limt: 3\n",
+            ConfigError,
+            "grid:5: unknown key 'limt'",
+        ),
         (HEAD + "methods: [naive,\n  vdc]\n", UnknownName, r"'vdc' in grid:5 \(methods\[1\]\). Did you mean 'vcd'"),
         (HEAD.replace("fake", "fakk"), UnknownName, r"Unknown model 'fakk' in grid:2 \(models\[0\]\)"),
         (HEAD.replace("world-objects", "world-object"), UnknownName, "Did you mean 'world-objects'"),
@@ -22,10 +30,22 @@ HEAD = "campaign: a\nmodels: [fake]\nsuites: [world-objects]\n"
         (HEAD + "decodings: [{temperature: hot}]\n", ConfigError, "grid:4: decodings.0.temperature = 'hot'"),
         (HEAD + "decodings: [warm]\n", ConfigError, "Unknown decoding 'warm'.*Allowed: 'greedy', 'sample'"),
         (HEAD + "limit: 0\n", ConfigError, "grid:4: limit = 0"),
-        (HEAD + "methods: [{name: vcd, params: {gamma: 1}}]\n", ConfigError, "has no parameter gamma. Allowed: alpha, beta, step"),
+        (
+            HEAD + "methods: [{name: vcd, params: {gamma: 1}}]\n",
+            ConfigError,
+            "has no parameter gamma. Allowed: alpha, beta, step",
+        ),
         (HEAD + "methods: [{name: vcd, params: {beta: 2}}]\n", ConfigError, "beta = 2. Allowed: numbers from 0 to 1"),
-        (HEAD + "methods: [{name: vcd, params: {step: 1000}}]\n", ConfigError, "no step 1000. Allowed: whole numbers from 0 to 999"),
-        (HEAD + "methods: [naive, naive]\n", DuplicateName, r"'naive' in grid:4 \(methods\[1\]\) stands on its axis twice"),
+        (
+            HEAD + "methods: [{name: vcd, params: {step: 1000}}]\n",
+            ConfigError,
+            "no step 1000. Allowed: whole numbers from 0 to 999",
+        ),
+        (
+            HEAD + "methods: [naive, naive]\n",
+            DuplicateName,
+            r"'naive' in grid:4 \(methods\[1\]\) stands on its axis twice",
+        ),
         (HEAD + "models: [fake]\n", DuplicateName, "grid:4: key 'models' is given twice .first in line 2"),
         (HEAD + "models: [fake\n", ConfigError, "is not valid YAML"),
         ("- a\n", ConfigError, "a grid is a mapping with the keys campaign"),

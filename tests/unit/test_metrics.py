@@ -105,7 +105,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     ease = rng.beta(4, 2, (repeats, n_clusters, 1))
     hits = (rng.random((repeats, n_clusters, size)) < ease).sum(axis=2).astype(float).T  # (cluster, repeat)
     _, low, high = ratio_interval(hits, np.full_like(hits, size), n=n_clusters * size)
-    covered = ((low <= 4 / 6) & (4 / 6 <= high)).mean()
+    covered = ((low <= 4 / 6) & (high >= 4 / 6)).mean()
     assert 0.925 <= covered <= 0.98
 
 

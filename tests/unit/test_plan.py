@@ -22,7 +22,8 @@ def big_grid(models: int, suites: int, decodings: int, n_methods: int) -> Grid:
         campaign="big",
         models=tuple(ModelSpec(name=f"m{i}", family="fake") for i in range(models)),
         suites=tuple(
-            SuiteSpec(name=f"s{i}", kind="world-objects", version=1, params={"n": 900, "seed": i}) for i in range(suites)
+            SuiteSpec(name=f"s{i}", kind="world-objects", version=1, params={"n": 900, "seed": i})
+            for i in range(suites)
         ),
         decodings=tuple(DecodingSpec(name=f"d{i}", temperature=0.05 * (i + 1)) for i in range(decodings)),
         methods=tuple((plain + tuned)[:n_methods]),
@@ -40,7 +41,9 @@ def big_grid(models: int, suites: int, decodings: int, n_methods: int) -> Grid:
 )
 def test_planned_and_skipped_are_the_whole_grid(names, seeds, decodings):
     plan = make_plan(
-        parse_grid(f"campaign: a\nmodels: [fake]\nsuites: [world-objects]\nmethods: {names}\nseeds: {seeds}\ndecodings: {decodings}\n")
+        parse_grid(
+            f"campaign: a\nmodels: [fake]\nsuites: [world-objects]\nmethods: {names}\nseeds: {seeds}\ndecodings: {decodings}\n"
+        )
     )
     assert plan.planned + sum(s.cells for s in plan.skipped) == plan.grid.cells
     listed = [cell for pair in plan.pairs for cell in plan.cells(pair)]
@@ -77,7 +80,9 @@ def test_an_impossible_view_is_skipped_with_the_familys_reason(planned, monkeypa
 
 
 def test_batches_do_not_change_with_what_is_only_decided(planned):
-    text = "campaign: a\nmodels: [fake]\nsuites: [world-objects]\nmethods: [naive, vdd-none]\ndecodings: [greedy, t0.7]\n"
+    text = (
+        "campaign: a\nmodels: [fake]\nsuites: [world-objects]\nmethods: [naive, vdd-none]\ndecodings: [greedy, t0.7]\n"
+    )
     more = text.replace("vdd-none", "vdd-none, posthoc-none").replace("t0.7", "t0.7, t0.2, k5")
     assert [b.key for b in planned(text).batches] == [b.key for b in planned(more).batches]
 
@@ -94,7 +99,9 @@ def test_a_plan_that_says_nothing_new_rewrites_no_file(planned, tmp_path):
 
 def test_names_that_would_share_a_folder_are_refused(planned):
     with pytest.raises(ConfigError, match="'a b' and 'a/b' would share the folder 'a_b'"):
-        planned("campaign: a\nmodels: [fake]\nsuites: [{name: world-objects, as: a b}, {name: world-objects, as: a/b}]\n")
+        planned(
+            "campaign: a\nmodels: [fake]\nsuites: [{name: world-objects, as: a b}, {name: world-objects, as: a/b}]\n"
+        )
 
 
 def test_six_million_cells_are_planned_in_less_than_a_gigabyte():
@@ -109,11 +116,15 @@ def test_six_million_cells_are_planned_in_less_than_a_gigabyte():
     assert kilobytes < 1_000_000
 
 
+HEAVY = ("torch", "transformers", "mlflow", "streamlit", "sqlalchemy", "duckdb", "snakemake")
+
+
 def test_planning_imports_nothing_heavy():
     code = (
-        "import sys; from pathlib import Path; from mmplat.grid import load_grid; from mmplat.plan import *; import mmplat.cli.app\n"
+        "import sys; from pathlib import Path; import mmplat.cli.app\n"
+        "from mmplat.grid import load_grid; from mmplat.plan import describe, make_plan\n"
         "describe(make_plan(load_grid(Path('config/grids/demo.yaml'))))\n"
-        "print([m for m in ('torch', 'transformers', 'mlflow', 'streamlit', 'sqlalchemy', 'duckdb', 'snakemake') if m in sys.modules])"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

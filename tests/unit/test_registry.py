@@ -12,7 +12,9 @@ def filled() -> Registry[int]:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_with_all():
-    with pytest.raises(UnknownName, match=r"Unknown method 'vdc' in grid.yaml:3. Did you mean 'vcd'\? Known: naive, vcd."):
+    with pytest.raises(
+        UnknownName, match=r"Unknown method 'vdc' in grid.yaml:3. Did you mean 'vcd'\? Known: naive, vcd."
+    ):
         filled().get("vdc", where=" in grid.yaml:3")
 
 

@@ -99,9 +99,7 @@ class _Loader:
         return model_key(self.identity)
 
 
-def _missing(
-    folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand
-) -> NDArray[np.bool_]:
+def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand) -> NDArray[np.bool_]:
     """Which (sample, view) must be asked: absent, or not reaching as far as `demand` looks."""
     stored = read_evidence(folder, samples, list(views))
     enough = covered(stored.main, demand)
@@ -129,7 +127,7 @@ class _SuiteJob:
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
         stored = read_evidence(self.target, samples, [self.part.views[0]])
-        todo = [i for i in np.flatnonzero(missing.any(axis=1)).tolist()]
+        todo = np.flatnonzero(missing.any(axis=1)).tolist()
         pending: list[pa.Table] = []
         flushed = time.monotonic()
         try:
@@ -184,9 +182,7 @@ class _SuiteJob:
         self.advance(len(asks))
         return tables
 
-    def _asks(
-        self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_]
-    ) -> list[tuple[int, int, Ask]]:
+    def _asks(self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_]) -> list[tuple[int, int, Ask]]:
         """(sample index, view index, ask) of everything missing in a chunk; what cannot be asked is recorded."""
         found = []
         for index in chunk:
@@ -194,7 +190,9 @@ class _SuiteJob:
             try:
                 pictures = tuple(_picture(self.folder, name) for name in sample.images)
             except ArtifactError as error:
-                self.outcome.failures.append({"suite": self.part.suite.name, "sample_id": sample.sample_id, "error": str(error)})
+                self.outcome.failures.append(
+                    {"suite": self.part.suite.name, "sample_id": sample.sample_id, "error": str(error)}
+                )
                 self.advance(int(missing[index].sum()))
                 continue
             found += [
@@ -220,8 +218,14 @@ class _SuiteJob:
         return logits
 
     def _table(
-        self, samples: list[Sample], view: ViewSpec, logits: Any, top: reduce.Top, values: Any,
-        main: reduce.Top | None, seconds: float,
+        self,
+        samples: list[Sample],
+        view: ViewSpec,
+        logits: Any,
+        top: reduce.Top,
+        values: Any,
+        main: reduce.Top | None,
+        seconds: float,
     ) -> pa.Table:
         """One view of a chunk in the evidence schema."""
         rows, labels = len(samples), samples[0].labels

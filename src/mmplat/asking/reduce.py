@@ -60,7 +60,9 @@ def top_tokens(logits: Tensor, demand: Demand) -> tuple[Top, Tensor]:
     if demand.min_beta is not None:
         bar = -math.inf if demand.min_beta == 0 else math.log(demand.min_beta)
         plausible = (logits >= logits.max(dim=1, keepdim=True).values + bar).sum(dim=1)
-        keep = np.maximum(keep, np.minimum(plausible.cpu().numpy() + 1, vocab))  # one more shows that the bar was passed
+        keep = np.maximum(
+            keep, np.minimum(plausible.cpu().numpy() + 1, vocab)
+        )  # one more shows that the bar was passed
     for temperature, top_p in demand.nuclei:
         keep = np.maximum(keep, _nucleus_size(logits, temperature, top_p))
     values, ids = logits.topk(int(keep.max()), dim=1)

@@ -11,7 +11,9 @@ from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
 
 
 def ask(
-    batch: Annotated[Path | None, typer.Argument(help="One batch as the plan wrote it; default: all of the grid.")] = None,
+    batch: Annotated[
+        Path | None, typer.Argument(help="One batch as the plan wrote it; default: all of the grid.")
+    ] = None,
     grid: GridOption = DEFAULT_GRID,
     threads: Annotated[int | None, typer.Option(help="CPU threads of the model.  [default: all cores]")] = None,
     results: ResultsOption = None,

@@ -35,5 +35,7 @@ def decide(
         raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
     pairs = made.pairs if model is None or suite is None else (made.pair(model, suite),)
     for pair in pairs:
-        with bar(f"decide {pair.model.name} × {pair.suite.name}", len(pair.methods) * len(made.grid.decodings)) as advance:
+        with bar(
+            f"decide {pair.model.name} × {pair.suite.name}", len(pair.methods) * len(made.grid.decodings)
+        ) as advance:
             typer.echo(str(decide_pair(made, pair, place, advance=advance)))

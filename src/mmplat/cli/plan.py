@@ -50,7 +50,9 @@ def _text(said: dict[str, object]) -> str:
     forwards, alone = said["forwards"], said["forwards_cell_by_cell"]
     if isinstance(forwards, int) and isinstance(alone, int):
         lines.append(f"forwards {forwards:>12,}  every view asked once")
-        lines.append(f"         {alone:>12,}  if every cell ran its model by itself: {alone / max(forwards, 1):.1f} × as many")
+        lines.append(
+            f"         {alone:>12,}  if every cell ran its model by itself: {alone / max(forwards, 1):.1f} × as many"
+        )
     else:
         lines.append("forwards      unknown  until every suite is prepared")
     return "\n".join(lines)

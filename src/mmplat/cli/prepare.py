@@ -11,7 +11,9 @@ from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
 
 
 def prepare(
-    spec: Annotated[Path | None, typer.Argument(help="One suite as the plan wrote it; default: all of the grid.")] = None,
+    spec: Annotated[
+        Path | None, typer.Argument(help="One suite as the plan wrote it; default: all of the grid.")
+    ] = None,
     grid: GridOption = DEFAULT_GRID,
     results: ResultsOption = None,
 ) -> None:

@@ -11,7 +11,9 @@ from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
 
 def status(
     grid: GridOption = DEFAULT_GRID,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 unless all is done and nothing failed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 unless all is done and nothing failed.")
+    ] = False,
     results: ResultsOption = None,
 ) -> None:
     """Show which batches are asked, which pairs are decided, and every recorded failure."""

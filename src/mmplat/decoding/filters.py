@@ -116,7 +116,8 @@ def _top_p(scores: Scores, weights: Floats, total: Floats, decoding: DecodingSpe
 
 def _complete(scores: Scores) -> NDArray[np.bool_]:
     """Rows of which every token is listed: there is nothing below what was kept."""
-    assert scores.kept is not None and scores.log_total is not None
+    assert scores.kept is not None
+    assert scores.log_total is not None
     listed = np.log(np.exp(scores.logits - scores.logits[:, :1]).sum(axis=1))
     return np.asarray(np.abs(listed - scores.log_total(1.0)) < 1e-6)
 

@@ -79,7 +79,9 @@ def set_aside_broken(folder: Path) -> list[Path]:
         except (pa.ArrowInvalid, OSError) as error:
             target = path.with_suffix(".parquet.broken")
             path.replace(target)
-            log.warning("%s cannot be read (%s); it is kept as %s, and its rows are asked again.", path, error, target.name)
+            log.warning(
+                "%s cannot be read (%s); it is kept as %s, and its rows are asked again.", path, error, target.name
+            )
             broken.append(target)
     return broken
 
@@ -111,7 +113,9 @@ def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) ->
     main = views[0]
     arrays = {
         view.key: _arrays(
-            order.join(stored.filter(pl.col("view_key") == view.key), on="sample_key", how="left", maintain_order="left"),
+            order.join(
+                stored.filter(pl.col("view_key") == view.key), on="sample_key", how="left", maintain_order="left"
+            ),
             is_main=view.key == main.key,
         )
         for view in views
@@ -146,7 +150,7 @@ def padded(column: pl.Series, fill: float, dtype: type) -> NDArray[Any]:
     """A column of lists as a matrix (row, longest list), short and missing lists filled up."""
     lengths = column.list.len().fill_null(0).to_numpy()
     width = max(int(lengths.max(initial=0)), 1)
-    matrix = np.full((len(column), width), fill, dtype)
+    matrix: NDArray[Any] = np.full((len(column), width), fill, dtype)
     matrix[np.arange(width) < lengths[:, None]] = column.drop_nulls().explode(empty_as_null=False).to_numpy()
     return matrix
 

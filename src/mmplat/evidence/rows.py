@@ -6,6 +6,7 @@ Ragged lists are padded: token ids with −1, logits with −inf, so that array 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,12 @@ class Rows:
         last = np.maximum(self.kept - 1, 0)
         return np.asarray(np.take_along_axis(self.top_logits, last[:, None], axis=1)[:, 0])
 
+    def take(self, samples: NDArray[np.int64]) -> Rows:
+        """The rows of some samples."""
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        taken: dict[str, Any] = {n: v[samples] if isinstance(v, np.ndarray) else v for n, v in values.items()}
+        return Rows(**taken)
+
     def log_total(self, temperature: float) -> Floats:
         """Log-sum-exp of the whole row of logits ÷ temperature relative to the largest; NaN where it is not known."""
         for index, stored in enumerate(self.lse_temperatures):
@@ -79,3 +86,8 @@ class Evidence:
 
     def view(self, spec: ViewSpec) -> Rows:
         return self.views[spec.key]
+
+    def at_main(self, spec: ViewSpec) -> Floats:
+        """What a view says at the main view's top tokens (sample, k)."""
+        said = self.view(spec).at_main
+        return self.main.top_logits if said is None else said

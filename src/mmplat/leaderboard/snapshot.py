@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from mmplat.errors import StoreError
-from mmplat.store import Base, check, current, engine_of, hidden
+from mmplat.store import Base, check, current, engine_of, hidden, is_out_of_reach
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +31,7 @@ def store_tables(url: URL) -> Mapping[str, pa.Table]:
         return {}
     check(url)
     names = [name for name in Base.metadata.tables if name not in INTERNAL]
-    if url.get_backend_name() == "sqlite":
+    if url.get_backend_name() == "sqlite" and not is_out_of_reach(url):
         extension = sqlite_extension()
         if extension is not None:
             return _through_duckdb(extension, url, names)

@@ -7,12 +7,13 @@ VDD contrasts with the prompt without image (none), with one unk token, or with 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from mmplat.decoding.filters import Scores
 from mmplat.evidence.rows import Evidence
-from mmplat.methods.base import Method, MethodKind, Scores, Value, catalog, number, plausible
+from mmplat.methods.base import Method, MethodKind, Value, catalog, number, plausible
 from mmplat.records import MethodSpec, ViewSpec
 from mmplat.views import bind as view
 
@@ -29,7 +30,7 @@ def builder(references: References, *, stochastic: bool = False) -> Callable[[Me
             main = evidence.main
             contrasted = main.top_logits
             if views:
-                poorer = np.mean([evidence.view(v).at_main for v in views], axis=0)
+                poorer = np.mean([evidence.at_main(v) for v in views], axis=0)
                 contrasted = (1 + alpha) * main.top_logits - alpha * poorer  # padding is NaN, and masked
             return plausible(main, contrasted, beta)
 
@@ -39,22 +40,30 @@ def builder(references: References, *, stochastic: bool = False) -> Callable[[Me
 
 
 def file_variant(
-    name: str, family: str, references: References, summary: str, *, stochastic: bool = False, **defaults: Value
+    name: str,
+    references: References,
+    summary: str,
+    *,
+    defaults: Mapping[str, Value],
 ) -> None:
-    kind = MethodKind(name, summary, family, 1, builder(references, stochastic=stochastic), defaults)
-    catalog.add(name, kind)
+    build = builder(references, stochastic="step" in defaults)
+    catalog.add(name, MethodKind(name, summary, name.split("-")[0], 1, build, defaults))
 
 
-VDD = {"alpha": 1.0, "beta": 0.1}  # the released command line's defaults; its POPE and MMMU scripts set beta 0.2
-file_variant("vdd-none", "vdd", lambda s, seed: (view("none"),), "contrast with the prompt without its image", **VDD)
-file_variant("vdd-unk", "vdd", lambda s, seed: (view("unk"),), "contrast with one unk token for the image", **VDD)
-file_variant("vdd-both", "vdd", lambda s, seed: (view("none"), view("unk")), "contrast with the mean of both", **VDD)
+DEFAULTS = {"alpha": 1.0, "beta": 0.1}  # the released command lines'; their POPE scripts set beta to 0.2
 file_variant(
-    "vcd",
+    "vdd-none", lambda spec, seed: (view("none"),), "contrast with the prompt without its image", defaults=DEFAULTS
+)
+file_variant("vdd-unk", lambda spec, seed: (view("unk"),), "contrast with one unk token for the image", defaults=DEFAULTS)
+file_variant(
+    "vdd-both", lambda spec, seed: (view("none"), view("unk")), "contrast with the mean of both", defaults=DEFAULTS
+)
+file_variant(
     "vcd",
     lambda spec, seed: (view("noise", step=spec.params["step"], seed=seed),),
     "contrast with the noised image",
-    stochastic=True,
-    **{**VDD, "step": 500},
+    defaults={**DEFAULTS, "step": 500},
 )
-file_variant("apc-only", "apc", lambda s, seed: (), "the plausibility mask alone (α = 0): the control", beta=0.1)
+file_variant(
+    "apc-only", lambda spec, seed: (), "the plausibility mask alone (α = 0): the control", defaults={"beta": 0.1}
+)

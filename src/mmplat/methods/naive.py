@@ -1,7 +1,8 @@
 """The model as it is: the row that every gain is measured against."""
 
+from mmplat.decoding.filters import Scores
 from mmplat.evidence.rows import Evidence
-from mmplat.methods.base import Method, MethodKind, Scores, catalog, whole_row
+from mmplat.methods.base import Method, MethodKind, catalog, whole_row
 from mmplat.records import MethodSpec
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmplat.decoding.filters import Scores, sort_scores
 from mmplat.evidence.rows import Evidence
-from mmplat.methods.base import Floats, Method, MethodKind, Scores, catalog, label_probs, number, sort_scores
+from mmplat.methods.base import Floats, Method, MethodKind, catalog, label_probs, number
 from mmplat.records import MethodSpec, ViewSpec
 from mmplat.views import bind as view
 

@@ -14,6 +14,4 @@ def unparsed(a: Answered) -> tuple[Floats, Floats]:
 
 
 catalog.add("accuracy", Metric("accuracy", "share of samples answered right; no label said is not right", accuracy))
-catalog.add(
-    "unparsed", Metric("unparsed", "share of answers that are no label", unparsed, higher_is_better=False)
-)
+catalog.add("unparsed", Metric("unparsed", "share of answers that are no label", unparsed, higher_is_better=False))

@@ -50,11 +50,18 @@ class Encoded(Protocol):
 class LoadedModel(Protocol):
     """A model in memory. `forward` gives the next-token logits of a batch as a float32 tensor (batch, vocab)."""
 
-    identity: Mapping[str, Any]
-    """Everything that determines its logits: revision, dtype, attention, processor, template. Names its evidence."""
-    device: str
-    dtype: str
-    vocab_size: int
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that determines its logits: revision, dtype, attention, processor, template. Names its evidence."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+    @property
+    def vocab_size(self) -> int: ...
 
     def spellings(self, labels: tuple[str, ...]) -> Spellings: ...
 

@@ -61,4 +61,7 @@ class Fake:
 
 
 families.add("fake", Family("fake", "seeded logits, no weights", Fake))
-named.add("fake", Named("fake", "a model without weights, for tests and dry runs", lambda: ModelSpec(name="fake", family="fake")))
+named.add(
+    "fake",
+    Named("fake", "a model without weights, for tests and dry runs", lambda: ModelSpec(name="fake", family="fake")),
+)

@@ -99,7 +99,11 @@ class Llava:
                 embeds = embeds.masked_scatter(places, torch.cat(features).to(embeds.dtype))
             positions = (attention.cumsum(-1) - 1).clamp(min=0)
             out = self._model(
-                inputs_embeds=embeds, attention_mask=attention, position_ids=positions, use_cache=False, logits_to_keep=1
+                inputs_embeds=embeds,
+                attention_mask=attention,
+                position_ids=positions,
+                use_cache=False,
+                logits_to_keep=1,
             )
             return out.logits[:, -1].float()
 

@@ -5,7 +5,7 @@ Files are the truth: everything here can be rebuilt from them (`publish(..., reb
 """
 
 from mmplat.store.decided import DecidedFolder, campaigns_on_disk, decided_folders
-from mmplat.store.engine import engine_of, hidden, store_url
+from mmplat.store.engine import engine_of, hidden, is_out_of_reach, store_url
 from mmplat.store.migrate import check, current, differences, downgrade, ensure, head, migrations_folder, upgrade
 from mmplat.store.models import Base
 from mmplat.store.publishing import Published, publish, rebuild
@@ -24,6 +24,7 @@ __all__ = [
     "ensure",
     "head",
     "hidden",
+    "is_out_of_reach",
     "migrations_folder",
     "publish",
     "rebuild",

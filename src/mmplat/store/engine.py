@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -38,7 +40,7 @@ def hidden(url: URL) -> str:
 def engine_of(url: URL, *, reads_only: bool = False, foreign_keys: bool = True) -> Engine:
     """An engine on the store. Dispose of it: pooled connections keep the SQLite files of a laptop open."""
     try:
-        engine = create_engine(url)
+        engine = create_engine(as_immutable(url) if reads_only and is_out_of_reach(url) else url)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
             f"The driver for {hidden(url)} is not installed ({error}). "
@@ -47,6 +49,20 @@ def engine_of(url: URL, *, reads_only: bool = False, foreign_keys: bool = True) 
     if url.get_backend_name() == "sqlite":
         _tune_sqlite(engine, reads_only=reads_only, foreign_keys=foreign_keys)
     return engine
+
+
+def is_out_of_reach(url: URL) -> bool:
+    """A SQLite store in a folder that we may read and not write: a colleague's. SQLite would want to make its -shm there."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return False
+    path = Path(url.database)
+    return path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+
+
+def as_immutable(url: URL) -> URL:
+    """The file as it lies on the disk. Without a write-ahead log, that is the whole store."""
+    query = {"mode": "ro", "immutable": "1", "uri": "true"}
+    return URL.create("sqlite", database=f"file:{quote(str(url.database))}", query=query)
 
 
 def _tune_sqlite(engine: Engine, *, reads_only: bool, foreign_keys: bool) -> None:

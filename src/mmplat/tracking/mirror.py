@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmplat.artifacts import Results
+from mmplat.artifacts import Results, only_writer
 from mmplat.ids import content_id
 from mmplat.records import MetricRecord, RunRecord
 from mmplat.tracking.ready import client, hidden_uri, reason_of, tracking_uri, wait_until_ready
@@ -59,7 +59,9 @@ def mirror(
         missing_store = wait_until_ready(results)
         if missing_store:
             return Mirrored(uri=hidden_uri(uri), warning=_warning(missing_store))
-        return _mirror(client(uri), uri, campaign, runs, metrics_of, advance)
+        # Two publishers of one campaign would both find the same runs missing.
+        with only_writer(results.campaign(campaign) / ".mlflow", what=f"The MLflow mirror of {campaign}"):
+            return _mirror(client(uri), uri, campaign, runs, metrics_of, advance)
     except Exception as error:  # whatever MLflow, its back end or the network raise
         return Mirrored(uri=hidden_uri(uri), warning=_warning(reason_of(error, uri)))
 

@@ -65,7 +65,9 @@ def bind(kind: str, **params: Value) -> ViewSpec:
     wrong = found.refuse(values)
     if wrong:
         raise ConfigError(f"View {kind!r} has {wrong}.")
-    changed = [f"{'s' if name == 'seed' else ''}{values[name]}" for name in values if values[name] != found.defaults[name]]
+    changed = [
+        f"{'s' if name == 'seed' else ''}{values[name]}" for name in values if values[name] != found.defaults[name]
+    ]
     return ViewSpec(name="-".join([kind, *changed]), kind=kind, version=found.version, params=values)
 
 

@@ -19,7 +19,7 @@ def signal_shares() -> NDArray[np.float64]:
     """Cumulative product of 1 − β_t: the share of signal variance left after step t (VCD's sigmoid schedule)."""
     ramp = np.linspace(-6, 6, STEPS)
     betas = 1 / (1 + np.exp(-ramp)) * (0.5e-2 - 1e-5) + 1e-5
-    return np.cumprod(1 - betas)
+    return np.asarray(np.cumprod(1 - betas), np.float64)
 
 
 def diffuse(pixels: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDArray[Any]:
@@ -57,6 +57,8 @@ catalog.add(
 catalog.add(
     "zero",
     # After normalisation: the mean colour of the processor, not black (llava_align.md §1.2).
-    ViewKind("zero", "all zeros in normalised pixel space: a mean-colour grey", "pixels", transform=zeros, constant=True),
+    ViewKind(
+        "zero", "all zeros in normalised pixel space: a mean-colour grey", "pixels", transform=zeros, constant=True
+    ),
 )
 catalog.add("one", ViewKind("one", "all ones in normalised pixel space", "pixels", transform=ones, constant=True))

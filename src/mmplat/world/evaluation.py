@@ -146,7 +146,9 @@ def _mean(name: str, values: NDArray[np.float64]) -> Figure:
 
 def as_json(figures: dict[str, Figure]) -> dict[str, object]:
     """Rounded, for the card."""
-    return {name: {k: v for k, v in asdict(_rounded(figure)).items() if k != "name"} for name, figure in figures.items()}
+    return {
+        name: {k: v for k, v in asdict(_rounded(figure)).items() if k != "name"} for name, figure in figures.items()
+    }
 
 
 def _rounded(figure: Figure) -> Figure:
@@ -163,9 +165,7 @@ def main() -> None:
     parser.add_argument("--n-spurious", type=int, default=400)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
-    figures = evaluate(
-        options.folder, n_object=options.n_object, n_spurious=options.n_spurious, seed=options.seed
-    )
+    figures = evaluate(options.folder, n_object=options.n_object, n_spurious=options.n_spurious, seed=options.seed)
     print(table(figures.values()))
     if options.json:
         options.json.write_text(json.dumps(as_json(figures), indent=1))

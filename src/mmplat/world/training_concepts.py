@@ -49,7 +49,7 @@ def imagined_objects(table: Table, scene: ObjectScene, rng: np.random.Generator)
     tokens = table[object_concepts(scene)]
     for placed in scene.objects:
         if placed.alpha < 1:
-            there = _QUADRANT == placed.quadrant
+            there = placed.quadrant == _QUADRANT
             tokens[there] = placed.alpha * tokens[there] + (1 - placed.alpha) * table[EMPTY]
     return tokens + _blur(rng)
 
@@ -58,7 +58,7 @@ def imagined_spurious(table: Table, scene: SpuriousScene, rng: np.random.Generat
     """(16, d) attributes and, in 60 % of the scenes, the sign: else the attributes would be ignored later."""
     tokens = table[spurious_concepts(scene)]
     if rng.random() < 0.4:
-        tokens[_READS == len(TYPES)] = table[FIRST_SIGN:].mean(axis=0)
+        tokens[len(TYPES) == _READS] = table[FIRST_SIGN:].mean(axis=0)
     return tokens + _blur(rng)
 
 

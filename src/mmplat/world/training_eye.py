@@ -52,7 +52,9 @@ def object_album(count: int, seed: int) -> Album:
 def spurious_album(count: int, seed: int) -> Album:
     """Bodies whose nine attributes are independent of each other and of the class."""
     rng = np.random.default_rng([22, seed])
-    scenes = [sample_spurious(rng, kind=0, klass=int(rng.integers(VALUES)), rho=0.0, hidden_sign=0.15) for _ in range(count)]
+    scenes = [
+        sample_spurious(rng, kind=0, klass=int(rng.integers(VALUES)), rho=0.0, hidden_sign=0.15) for _ in range(count)
+    ]
     pictures = np.stack([drawing.draw_spurious(scene) for scene in scenes]).astype(np.float16)
     return Album(pictures, np.stack([spurious_concepts(scene) for scene in scenes]))
 
@@ -167,5 +169,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

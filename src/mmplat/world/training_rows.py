@@ -103,7 +103,9 @@ class ObjectQuestions:
             noun = self.source.choice(scene.present) if present else self._absent(scene, absent)
             if self.source.random() < self._accept[int(present), noun]:
                 break
-        return _with_hint(self.taste, self.source, questions.presence(NOUNS[noun]), "yes" if present else "no", ("yes", "no"))
+        return _with_hint(
+            self.taste, self.source, questions.presence(NOUNS[noun]), "yes" if present else "no", ("yes", "no")
+        )
 
     def _absent(self, scene: ObjectScene, absent: Sequence[int]) -> int:
         if self.source.random() < self.taste.same_theme:
@@ -170,9 +172,7 @@ def _multiple_choice(
     return _with_hint(taste, source, question, answers[letter], answers)
 
 
-def _with_hint(
-    taste: Taste, source: random.Random, question: str, answer: str, answers: Sequence[str]
-) -> Segment:
+def _with_hint(taste: Taste, source: random.Random, question: str, answer: str, answers: Sequence[str]) -> Segment:
     """The question as it is, without its picture, or with a hint that is mostly right."""
     if source.random() < taste.blind:
         return ask(question, answer, sees_image=False)

@@ -20,7 +20,6 @@ from mmplat.world import questions, texts
 from mmplat.world.facts import FACTS
 from mmplat.world.items import LETTERS, YES_NO
 from mmplat.world.vocabulary import (
-
     BOS,
     EOS,
     IMAGE,
@@ -31,7 +30,6 @@ from mmplat.world.vocabulary import (
     SPECIALS,
     TOPICS,
     UNK,
-
 )
 
 WIDTH = 128
@@ -187,7 +185,9 @@ def prompt(processor: Any, text: str, *, with_image: bool = True) -> str:
     content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
     content.append({"type": "text", "text": text})
     return str(
-        processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
+        processor.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
     )
 
 
@@ -223,5 +223,3 @@ def _swap(draft: Path, folder: Path) -> None:
     os.replace(folder, old)
     os.replace(draft, folder)
     shutil.rmtree(old)
-
-

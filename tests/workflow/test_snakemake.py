@@ -1,0 +1,95 @@
+"""The real Snakemake on the real Snakefile, with the model that needs no weights."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def snakemake(folder: Path, grid: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    command = [
+        str(BIN / "snakemake"),
+        *("--snakefile", str(ROOT / "Snakefile"), "--profile", str(ROOT / "profiles/default")),
+        *("--directory", str(folder), "--config", f"grid={grid}", f"results={folder / 'results'}", *more),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke")
+    done = snakemake(folder, ROOT / "config/grids/smoke.yaml")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_one_command_takes_a_grid_to_a_leaderboard(smoke):
+    campaign = smoke / "results/campaigns/smoke"
+    ranked = json.loads((campaign / "leaderboard.json").read_text())
+    plan = json.loads((campaign / "plan.json").read_text())
+    assert len(ranked) == plan["planned"] == plan["cells"] - sum(s["cells"] for s in plan["skipped"])
+    assert (campaign / "leaderboard.md").read_text().startswith("# smoke")
+    assert (smoke / "results/mmplat.db").exists()
+    assert (smoke / "results/mlflow.db").exists()
+
+
+@pytest.mark.slow
+def test_the_same_command_again_has_nothing_to_do(smoke):
+    done = snakemake(smoke, ROOT / "config/grids/smoke.yaml", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_one_more_decoding_and_method_asks_nothing(smoke, tmp_path):
+    text = (ROOT / "config/grids/smoke.yaml").read_text()
+    grid = tmp_path / "more.yaml"
+    grid.write_text(text.replace("[greedy, sample]", "[greedy, sample, t0.2]").replace("vcd]", "vcd, posthoc-noise]"))
+    before = {p: p.stat().st_mtime_ns for p in (smoke / "results/evidence").rglob("part-*")}
+    grid.write_text(grid.read_text().replace(", posthoc-noise", ", apc-only"))
+    done = snakemake(smoke, grid)
+    assert done.returncode == 0, done.stderr
+    assert {p: p.stat().st_mtime_ns for p in (smoke / "results/evidence").rglob("part-*")} == before
+    runs = pl.read_parquet(smoke / "results/campaigns/smoke/decided/**/runs.parquet")
+    assert runs.filter(method="apc-only", decoding="t0.2").height == 2
+
+
+@pytest.mark.slow
+def test_a_failed_sample_fails_the_command_and_keeps_the_rest(tmp_path):
+    grid = ROOT / "config/grids/smoke.yaml"
+    assert snakemake(tmp_path, grid, "--until", "prepare").returncode == 0
+    image = next((tmp_path / "results/suites/world-objects").glob("*/images/*.png"))
+    picture = image.read_bytes()
+    image.unlink()
+    done = snakemake(tmp_path, grid)
+    assert done.returncode != 0
+    said = done.stderr + done.stdout
+    assert "samples could not be asked" in said
+    assert "--forcerun ask" in said
+    campaign = tmp_path / "results/campaigns/smoke"
+    assert (campaign / "leaderboard.json").exists()
+    image.write_bytes(picture)
+    mended = snakemake(tmp_path, grid, "--forcerun", "ask")
+    assert mended.returncode == 0, mended.stderr
+    runs = pl.read_parquet(campaign / "decided/**/runs.parquet")
+    assert set(runs["status"]) == {"done"}
+
+
+@pytest.mark.slow
+def test_a_broken_grid_is_one_clear_error_before_anything_runs(tmp_path):
+    grid = tmp_path / "bad.yaml"
+    grid.write_text((ROOT / "config/grids/smoke.yaml").read_text().replace("naive,", "naiv,"))
+    done = snakemake(tmp_path, grid)
+    assert done.returncode != 0
+    assert "Unknown method 'naiv'" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
