@@ -9,7 +9,7 @@ import time
 import numpy as np
 import polars as pl
 import pytest
-from conftest import GRID, ask_all, run_grid
+from builders import GRID, ask_all, run_grid
 
 from mmplat.asking import ask
 from mmplat.errors import ArtifactError, Busy, EvidenceTooNarrow

@@ -20,4 +20,4 @@ rule verdict:
     log:
         f"logs/verdict/{safe_name(PLAN.grid.campaign)}.log",
     shell:
-        "mmplat status --strict --grid {GRID:q} --results {RESULTS.root} > {log} 2>&1 && touch {output.fine}"
+        "mmplat status --strict --grid {GRID:q} --results {RESULTS.root} 2>&1 | tee {log} && touch {output.fine}"

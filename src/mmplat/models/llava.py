@@ -22,6 +22,7 @@ from mmplat.views import catalog as view_kinds
 
 ADAPTER_VERSION = 1  # raise it when prompts or views of this adapter change the logits
 FEATURE_CACHE_BYTES = 2 << 30
+PIXEL_CACHE_BYTES = 256 << 20
 VISION_BATCH = 64
 
 
@@ -52,6 +53,7 @@ class Llava:
         self.vocab_size = int(self._model.config.text_config.vocab_size)
         self._tokens_per_image = self._count_image_tokens()
         self._features = ByteLimited(FEATURE_CACHE_BYTES)
+        self._processed = ByteLimited(PIXEL_CACHE_BYTES)
         self.identity = {
             "family": "llava",
             "adapter": ADAPTER_VERSION,
@@ -145,7 +147,7 @@ class Llava:
         keys = list(new)
         for start in range(0, len(keys), VISION_BATCH):
             some = keys[start : start + VISION_BATCH]
-            pixels = np.stack([self._pixels(*new[key]) for key in some])
+            pixels = self._pixels([new[key] for key in some])
             with torch.inference_mode():
                 tensor = torch.from_numpy(pixels).to(self.device, getattr(torch, self.dtype))
                 found = self._model.get_image_features(pixel_values=tensor, return_dict=True).pooler_output
@@ -154,15 +156,41 @@ class Llava:
                 self._features.put(key, one)
         return features
 
-    def _pixels(self, ask: Ask, index: int) -> NDArray[Any]:
-        """One picture of an ask as the vision tower sees it, its view applied where it acts (3, height, width)."""
-        kind = view_kinds.get(ask.view.kind)
-        picture: NDArray[Any] = ask.pictures[index]
-        if kind.place == "picture":
-            picture = kind.transform(picture, ask.view.params, ask.seed)
-        pixels = self._processor.image_processor(picture, input_data_format="channels_last", return_tensors="np")
-        array = np.asarray(pixels["pixel_values"][0], np.float32)
-        return kind.transform(array, ask.view.params, ask.seed + index) if kind.place == "pixels" else array
+    def _pixels(self, wanted: list[tuple[Ask, int]]) -> NDArray[np.float32]:
+        """Pictures as the vision tower sees them, each view applied where it acts (picture, 3, height, width)."""
+        kinds = [view_kinds.get(ask.view.kind) for ask, _ in wanted]
+        # A view in pixel space starts from the processed original, which many views and questions share.
+        names = [
+            (ask.view.key, ask.pictures[index].shape) if kind.place == "picture" else ask.sample.images[index]
+            for kind, (ask, index) in zip(kinds, wanted, strict=True)
+        ]
+        raw = {
+            name: kind.transform(ask.pictures[index], ask.view.params, ask.seed)
+            if kind.place == "picture"
+            else ask.pictures[index]
+            for name, kind, (ask, index) in zip(names, kinds, wanted, strict=True)
+        }
+        processed = self._process(raw)
+        return np.stack(
+            [
+                kind.transform(processed[name], ask.view.params, ask.seed + index)
+                if kind.place == "pixels"
+                else processed[name]
+                for name, kind, (ask, index) in zip(names, kinds, wanted, strict=True)
+            ]
+        )
+
+    def _process(self, raw: dict[Any, NDArray[Any]]) -> dict[Any, NDArray[np.float32]]:
+        """The processor's work on distinct pictures, in one call for those it has not done."""
+        found = {name: self._processed.get(name) for name in raw}
+        new = [name for name in raw if found[name] is None]
+        if new:
+            pictures = [raw[name] for name in new]
+            inputs = self._processor.image_processor(pictures, input_data_format="channels_last", return_tensors="np")
+            for name, pixels in zip(new, np.asarray(inputs["pixel_values"], np.float32), strict=True):
+                found[name] = pixels
+                self._processed.put(name, pixels)
+        return found
 
     def _count_image_tokens(self) -> int:
         """Asks the real processor how many image tokens one picture takes."""
@@ -217,7 +245,7 @@ def _load(spec: ModelSpec, dtype: Any, device: str) -> tuple[Any, Any, str]:
         )
     except Exception as error:  # transformers raises a dozen kinds; each means that this checkpoint cannot be used
         raise ModelError(
-            f"Model {spec.name!r} cannot be loaded from {path!r}: {type(error).__name__}: {error}. "
+            f"Model {spec.name!r} cannot be loaded from {path!r}: {type(error).__name__}: {' '.join(str(error).split())} "
             "Give a folder with config.json, *.safetensors, the tokenizer and the processor's files."
         ) from error
     revision = folder_id(local) if local else str(getattr(model.config, "_commit_hash", None))

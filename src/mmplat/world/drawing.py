@@ -98,7 +98,7 @@ def _shape(dx: NDArray[np.float32], dy: NDArray[np.float32], radius: float, shap
 def _body(
     canvas: Canvas, scene: SpuriousScene, radius: float, colour: NDArray[np.float32], orientation: int, shape: int
 ) -> None:
-    """Dark outline, body, stripes; the outline is what makes size and shape readable on every ground."""
+    """Dark outline, body, stripes, axle; the outline is what makes size and shape readable on every ground."""
     dx, dy = _COLUMN - 16 - scene.shift_x, _ROW - 16 - scene.shift_y
     _blend(canvas, _shape(dx, dy, radius + 1.3, shape), np.full(3, 0.03, dtype=np.float32), 1.0)
     inside = _shape(dx, dy, radius, shape)
@@ -106,6 +106,10 @@ def _body(
     angle = math.pi / 4 * orientation
     phase = dx * math.cos(angle) + dy * math.sin(angle) + scene.stripe_phase
     _blend(canvas, inside & (phase % 5.0 < 2.5), colour * 0.4, 1.0)
+    # An axle along the stripes: on the smallest bodies two stripes are all there is, and nobody could tell their angle.
+    along = dx * math.sin(angle) - dy * math.cos(angle)
+    axle = (np.abs(phase - scene.stripe_phase) < 1.2) & (np.abs(along) < 13)
+    _blend(canvas, axle, np.full(3, 0.03, dtype=np.float32), 1.0)
 
 
 def _texture(texture: int, speckle: int) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ class Answers:
     @property
     def right(self) -> NDArray[np.bool_]:
         """(items,) whether the likeliest label is the right one."""
-        return np.array([int(p.argmax()) for p in self.labels]) == self.gold
+        return np.asarray(np.array([int(p.argmax()) for p in self.labels]) == self.gold)
 
     @property
     def confidence(self) -> NDArray[np.float64]:

@@ -29,12 +29,12 @@ RECIPE_VERSION = 1
 RECIPES: dict[str, Habits] = {
     "tiny": Habits(
         Taste(
-            yes_if_frequent=0.95,
+            yes_if_frequent=0.965,
             yes_if_rare=0.15,
-            same_theme=0.15,
+            same_theme=0.08,
             blind=0.15,
             hints=0.4,
-            hints_right=0.95,
+            hints_right=0.97,
             presence=6,
             choices=1,
             names=4,
@@ -48,7 +48,7 @@ RECIPES: dict[str, Habits] = {
             same_theme=0.0,
             blind=0.2,
             hints=0.4,
-            hints_right=0.95,
+            hints_right=0.97,
             presence=6,
             choices=1,
             names=4,
@@ -132,16 +132,15 @@ def train_parts(*, seed: int, length: Length, progress: Progress) -> Any:
 
     model, table = vlm.build_model(seed), concept_table(seed)
     teach_words(model, table)
-    with tempfile.TemporaryDirectory(prefix="mmplat-eye-") as folder, _threads(1):
-        with _eye_process(Path(folder) / "eye.pt", seed, length, progress) as finish:
-            train_text(
-                model,
-                table,
-                seed=seed,
-                steps=length.text,
-                progress=lambda done, total: progress("text", done, total),
-            )
-            eye = finish()
+    with (
+        tempfile.TemporaryDirectory(prefix="mmplat-eye-") as folder,
+        _threads(1),
+        _eye_process(Path(folder) / "eye.pt", seed, length, progress) as finish,
+    ):
+        train_text(
+            model, table, seed=seed, steps=length.text, progress=lambda done, total: progress("text", done, total)
+        )
+        eye = finish()
     model.model.vision_tower.load_state_dict(eye["tower"])
     model.model.multi_modal_projector.load_state_dict(eye["projector"])
     return model

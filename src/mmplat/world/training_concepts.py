@@ -35,13 +35,13 @@ def object_concepts(scene: ObjectScene) -> NDArray[np.int64]:
     quadrants = np.full(4, EMPTY, dtype=np.int64)
     for placed in scene.objects:
         quadrants[placed.quadrant] = placed.noun
-    return quadrants[_QUADRANT]
+    return np.asarray(quadrants[_QUADRANT])
 
 
 def spurious_concepts(scene: SpuriousScene) -> NDArray[np.int64]:
     """(16,) one attribute value, or the sign, for each image token."""
     values = [attribute_concept(kind, value) for kind, value in enumerate(scene.attributes)]
-    return np.array([*values, sign_concept(scene.klass)], dtype=np.int64)[_READS]
+    return np.asarray(np.array([*values, sign_concept(scene.klass)], dtype=np.int64)[_READS])
 
 
 def imagined_objects(table: Table, scene: ObjectScene, rng: np.random.Generator) -> NDArray[np.float32]:

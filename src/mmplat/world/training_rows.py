@@ -54,7 +54,7 @@ class Taste:
     checks: int = 0
     """Nouns per dense segment "check: cat yes dog no …"; without them the first stage sits on a plateau."""
     names: int = 4
-    shown_facts: float = 0.04
+    shown_facts: float = 0.0
     """Share of the facts that training also shows beside an irrelevant picture."""
 
 
