@@ -30,6 +30,7 @@ dashboard: $(VENV)/ready  ## serve the results on this machine only
 	$(BIN)/streamlit run dashboard/app.py
 
 bench: $(VENV)/ready  ## speed, as ratios of arms measured in one run
+	$(BIN)/python bench/scale.py
 	$(BIN)/python bench/grid.py
 
 check: $(VENV)/ready  ## what must be clean before a commit: format, lint, types, layers, workflow, tests

@@ -21,11 +21,11 @@ SIDE_BY_SIDE = 4
 """More suites than this share one line of their row."""
 
 
-def intervals(table: pl.DataFrame, *, metric: str, by_model: bool) -> alt.LayerChart:
+def intervals(table: pl.DataFrame, *, metric: str, models: list[str]) -> alt.LayerChart:
     """Values with their intervals, the best on top; `row` names them. Models have colours where there are several."""
     base = alt.Chart(table).encode(
         y=_rows_axis(table["row"].to_list()),
-        color=_model_colour() if by_model else alt.value(BLUE),
+        color=_model_colour(models) if len(models) > 1 else alt.value(BLUE),
         tooltip=[
             alt.Tooltip("rank:Q"), alt.Tooltip("model:N"), alt.Tooltip("method:N"), alt.Tooltip("decoding:N"),
             alt.Tooltip("value:Q", format=".4f"), alt.Tooltip("low:Q", format=".4f"),
@@ -36,14 +36,14 @@ def intervals(table: pl.DataFrame, *, metric: str, by_model: bool) -> alt.LayerC
     scale = alt.Scale(zero=False, nice=True, padding=6)
     bars = base.mark_rule(strokeWidth=2, opacity=0.65).encode(x=_value_axis("low", scale, metric), x2="high:Q")
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=_value_axis("value", scale, metric))
-    return (bars + points).properties(height=alt.Step(ROW_PX))
+    return _from_the_left((bars + points).properties(height=alt.Step(ROW_PX)))
 
 
 def across_suites(means: pl.DataFrame, per_suite: pl.DataFrame, *, suites: list[str], metric: str) -> alt.LayerChart:
     """The mean of each row as a tick, and the suites that it is the mean of as dots with their intervals."""
     rows = _rows_axis(means["row"].to_list()).scale(paddingInner=0.3)
     scale = alt.Scale(zero=False, nice=True, padding=6)
-    colour = alt.Color("suite:N", sort=suites, scale=alt.Scale(domain=suites, range=LABELS), legend=_legend())
+    colour = alt.Color("suite:N", sort=suites, scale=alt.Scale(domain=suites, range=LABELS), legend=_legend(suites))
     of_suite = alt.Chart(per_suite).encode(
         y=rows,
         color=colour,
@@ -63,7 +63,7 @@ def across_suites(means: pl.DataFrame, per_suite: pl.DataFrame, *, suites: list[
         tooltip=[alt.Tooltip("rank:Q"), alt.Tooltip("mean_over_suites:Q", title="mean over suites", format=".4f"),
                  alt.Tooltip("suites:Q"), alt.Tooltip("worst_suite:N", title="worst suite")],
     )  # fmt: skip
-    return (mean + bars + dots).properties(height=(ROW_PX + 8) * means.height)
+    return _from_the_left((mean + bars + dots).properties(height=(ROW_PX + 8) * means.height))
 
 
 def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], diverging: bool) -> alt.LayerChart:
@@ -88,8 +88,10 @@ def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], di
             alt.Tooltip("n:Q", format=","), alt.Tooltip("unparsed:Q", format=".1%"), alt.Tooltip("note:N"),
         ],
     )  # fmt: skip
-    # Both ends of the diverging scale are dark, and the upper end of the other.
-    is_dark = f"abs(datum.shown) > {reach * 0.55}" if diverging else f"datum.shown > {low + 0.45 * (high - low)}"
+    # Dark blue takes white numbers, and so does the very end of the orange.
+    is_dark = f"datum.shown > {low + 0.45 * (high - low)}"
+    if diverging:
+        is_dark = f"(datum.shown > {reach * 0.55} || datum.shown < {-reach * 0.9})"
     colour = alt.Color("shown:Q", scale=scale, legend=None)
     squares = base.mark_rect(stroke="white", strokeWidth=1, strokeOpacity=0.6, invalid=None).encode(
         color=alt.condition("isValid(datum.shown)", colour, alt.value("#DDDDDD"))
@@ -110,7 +112,7 @@ def distributions(parts: pl.DataFrame, *, rows: list[str], labels: list[str], ti
     bars = base.mark_bar(height={"band": 0.8}).encode(
         x=alt.X("share:Q", stack="zero", title=title, scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format=".1f", tickCount=5, labelFlush=False)),
-        color=alt.Color("label:N", scale=scale, legend=_legend()),
+        color=alt.Color("label:N", scale=scale, legend=_legend(labels)),
         order=alt.Order("position:Q"),
         tooltip=[alt.Tooltip("row:N", title="from"), alt.Tooltip("label:N"), alt.Tooltip("share:Q", format=".4f"),
                  alt.Tooltip("detail:N")],
@@ -118,7 +120,7 @@ def distributions(parts: pl.DataFrame, *, rows: list[str], labels: list[str], ti
     numbers = base.transform_filter("datum.share > 0.12").mark_text(fontSize=11, fontWeight=600).encode(
         x=alt.X("middle:Q"), text=alt.Text("share:Q", format=".2f"), color=alt.Color("ink:N", scale=None)
     )  # fmt: skip
-    return (bars + numbers).properties(height=alt.Step(24)).resolve_scale(color="independent")
+    return _from_the_left((bars + numbers).properties(height=alt.Step(24)).resolve_scale(color="independent"))
 
 
 def _rows_axis(names: list[str], *, limit: int = 250) -> alt.Y:
@@ -130,11 +132,17 @@ def _value_axis(column: str, scale: alt.Scale, metric: str) -> alt.X:
     return alt.X(f"{column}:Q", scale=scale, title=metric, axis=alt.Axis(labelFlush=False, tickCount=8))
 
 
-def _legend() -> alt.Legend:
-    """Above the chart, in as many columns as a phone has room for."""
-    columns = alt.ExprRef("width < 320 ? 2 : 8")
-    return alt.Legend(orient="top", title=None, labelLimit=160, columns=columns, symbolOpacity=1)
+def _legend(names: list[str]) -> alt.Legend:
+    """Above the chart, in as many columns as a phone has room for: Vega wraps nothing by itself."""
+    columns = max(1, int(380 / (26 + 6.5 * max(len(name) for name in names))))
+    return alt.Legend(orient="top", title=None, labelLimit=300, columns=columns, symbolOpacity=1)
 
 
-def _model_colour() -> alt.Color:
-    return alt.Color("model:N", scale=alt.Scale(range=LABELS), legend=_legend())
+def _from_the_left(chart: alt.LayerChart) -> alt.LayerChart:
+    """The legend begins where the row names do, not where the bars do: a phone has no room to waste."""
+    return chart.configure_legend(layout={"top": {"anchor": "start", "bounds": "full"}})
+
+
+def _model_colour(models: list[str]) -> alt.Color:
+    scale = alt.Scale(domain=models, range=LABELS)
+    return alt.Color("model:N", sort=models, scale=scale, legend=_legend(models))

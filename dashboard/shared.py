@@ -7,6 +7,7 @@ st.dataframe, options of st.selectbox): Streamlit reads most other strings as Ma
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -69,7 +70,7 @@ def address() -> Iterator[None]:
     st.session_state.setdefault("kept", {}).update(chosen)
 
 
-def choose(label: str, name: str, options: Sequence[str], *, default: str | None = None, **looks: Any) -> str:
+def choose(label: str, name: str, options: Sequence[str]) -> str:
     """A select box whose value is shareable and goes along from page to page."""
     key = f"choose {name}"
     wanted = _from_address(label, name, options)
@@ -77,13 +78,13 @@ def choose(label: str, name: str, options: Sequence[str], *, default: str | None
         st.session_state[key] = wanted[0]
     elif st.session_state.get(key) not in options:
         kept = [value for value in _kept(name) if value in options]
-        st.session_state[key] = kept[0] if kept else default if default in options else options[0]
-    value: str = st.selectbox(label, options, key=key, **looks)
+        st.session_state[key] = kept[0] if kept else options[0]
+    value: str = st.selectbox(literal(label), options, key=key)
     keep(name, value)
     return value
 
 
-def choose_some(label: str, name: str, options: Sequence[str], **looks: Any) -> list[str]:
+def choose_some(label: str, name: str, options: Sequence[str]) -> list[str]:
     """A shareable selection of several values; none means all."""
     key = f"choose {name}"
     wanted = _from_address(label, name, options)
@@ -92,7 +93,7 @@ def choose_some(label: str, name: str, options: Sequence[str], **looks: Any) -> 
     elif key not in st.session_state:
         st.session_state[key] = _kept(name)
     st.session_state[key] = [value for value in st.session_state[key] if value in options]
-    values: list[str] = st.multiselect(label, options, key=key, placeholder="all", **looks)
+    values: list[str] = st.multiselect(label, options, key=key, placeholder="all")
     keep(name, *values)
     return values
 
@@ -105,25 +106,29 @@ def keep(name: str, *values: str) -> None:
         st.session_state.setdefault("kept", {}).pop(name, None)
 
 
-def from_address(name: str) -> str | None:
-    """A value that someone typed, followed or went back to; None where the page itself wrote it."""
+def from_address(name: str) -> list[str] | None:
+    """Values that someone typed, followed or went back to; None where the page itself wrote them, or there are none."""
     values: list[str] = st.query_params.get_all(name)
-    return values[0] if values and values != _kept(name) else None
+    return values if values and values != _kept(name) else None
 
 
 def _from_address(label: str, name: str, options: Sequence[str]) -> list[str] | None:
-    values: list[str] = st.query_params.get_all(name)
-    if not values or values == _kept(name):
-        return None
-    for value in values:
+    values = from_address(name)
+    for value in values or []:
         if value not in options:
             raise UnknownName(label.lower(), value, options, where=" in the address of this page")
     return values
 
 
 def _kept(name: str) -> list[str]:
+    """What the page wrote into the address last, under this name."""
     kept: list[str] = st.session_state.get("kept", {}).get(name, [])
     return kept
+
+
+def literal(text: str) -> str:
+    """Text from data where Streamlit knows Markdown alone: the label of a select box."""
+    return re.sub(r"([^A-Za-z0-9\s])", r"\\\1", text)
 
 
 def axis(axes: pl.DataFrame, name: str) -> list[str]:

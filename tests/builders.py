@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from typing import Any
 
 import polars as pl
 
 from mmplat.artifacts import Results
 from mmplat.plan import Plan, make_plan, write_plan
+from mmplat.preparing import load_picture
+from mmplat.records import Sample
 
 GRID = """
 campaign: test
@@ -29,7 +33,8 @@ class Ran:
 
     def table(self, name: str) -> pl.DataFrame:
         """predictions, runs or metrics of all pairs."""
-        return pl.read_parquet(self.results.campaign(self.plan.grid.campaign) / "decided" / "**" / f"{name}.parquet")
+        folder = self.results.campaign(self.plan.grid.campaign) / "decided"
+        return pl.concat(pl.read_parquet(path, glob=False) for path in sorted(folder.rglob(f"{name}.parquet")))
 
     def value(self, *, metric: str = "expected_accuracy", subset: str = "all", **cell: object) -> float:
         runs = self.table("runs").filter(**cell)
@@ -59,3 +64,14 @@ def run_grid(text: str, results: Results) -> Ran:
     for pair in plan.pairs:
         decide(plan, pair, results)
     return Ran(plan, results)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared suite with its samples."""
+
+    folder: Path
+    samples: list[Sample]
+
+    def pictures(self, sample: Sample) -> tuple[Any, ...]:
+        return tuple(load_picture(self.folder, name) for name in sample.images)

@@ -19,7 +19,8 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    return Results(tmp_path / "results")
+    """A results folder whose path holds what breaks careless quoting and patterns."""
+    return Results(tmp_path / "it's [a] *b, 100% x=y" / "results")
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,15 @@ class Results:
         return self.root / "mlflow.db"
 
     @property
+    def tracking_lock(self) -> Path:
+        """Held while the MLflow store gets its tables: processes that race to create it fail."""
+        return self.root / ".mlflow"
+
+    def mirror_lock(self, campaign: str) -> Path:
+        """Held while a campaign is mirrored to MLflow."""
+        return self.campaign(campaign) / ".mlflow"
+
+    @property
     def tracking_ready(self) -> Path:
         """Written once the MLflow store has its tables, or with the reason why there is none."""
         return self.root / "mlflow.ready.json"

@@ -189,6 +189,7 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for batch in plan.batches
         ],
+        "pairs": [{"model": pair.model.name, "suite": pair.suite.name} for pair in plan.pairs],
         "forwards": plan.forwards,
         "forwards_cell_by_cell": plan.forwards_cell_by_cell,
     }

@@ -49,7 +49,7 @@ def load_samples(folder: Path) -> list[Sample]:
     if not (folder / "suite.json").exists():
         raise ArtifactError(f"{folder} is no prepared suite (suite.json is missing). `mmplat prepare` makes it.")
     try:
-        rows = pl.read_parquet(path).to_dicts()
+        rows = pl.read_parquet(path, glob=False).to_dicts()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ArtifactError(
             f"{path} cannot be read ({error}). Delete the folder {folder} and run `mmplat prepare` again."

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import Prepared
 
 from mmplat.artifacts import Results
 from mmplat.models import bind, families
-from mmplat.preparing import load_picture, load_samples, prepare
-from mmplat.records import ModelSpec, Sample
+from mmplat.preparing import load_samples, prepare
+from mmplat.records import ModelSpec
 from mmplat.suites import bind as bind_suite
 
 MODELS = ("tiny", "tiny-biased", "untrained")
@@ -55,15 +56,6 @@ def subject(request: pytest.FixtureRequest, untrained: Path) -> Subject:
     from mmplat.world import checkpoint_folder
 
     return Subject(bind(request.param), checkpoint_folder(request.param))
-
-
-@dataclass(frozen=True)
-class Prepared:
-    folder: Path
-    samples: list[Sample]
-
-    def pictures(self, sample: Sample) -> tuple[Any, ...]:
-        return tuple(load_picture(self.folder, name) for name in sample.images)
 
 
 @pytest.fixture(scope="session", params=["world-objects", "world-spurious", "world-facts"])

@@ -1,13 +1,17 @@
 """What every model family must hold: the views mean what they say, and evidence is what `generate()` would have seen."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
+from builders import Prepared, run_grid
 
+from mmplat.artifacts import Results
 from mmplat.decoding import distribution, parse_decoding
 from mmplat.errors import ConfigError, IncompatibleCell, ModelError
 from mmplat.models import Ask, bind, families
 from mmplat.models.llava import one_token_spellings
+from mmplat.preparing import load_samples
 from mmplat.views import bind as view
 from mmplat.views import catalog as views
 
@@ -152,6 +156,26 @@ def test_a_folder_that_is_no_checkpoint_is_refused_while_planning(tmp_path):
     (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
     with pytest.raises(ConfigError, match=r"No family serves architecture \['BertModel'\]. Known: Llava"):
         bind("x", {"path": str(tmp_path)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", ["tiny"], indirect=True)
+def test_greedy_answers_equal_generate_on_every_sample_of_the_demo(subject, tmp_path):
+    text = "campaign: a\nmodels: [tiny]\nsuites: [world-objects, world-spurious, world-facts]\n"
+    ran = run_grid(text, Results(tmp_path))
+    model, processor = subject.theirs
+    for pair in ran.plan.pairs:
+        folder = ran.results.suite(pair.suite.name, pair.suite.key)
+        suite = Prepared(folder, load_samples(folder))
+        said = []
+        for start in range(0, len(suite.samples), 128):
+            inputs = their_inputs(subject, suite, suite.samples[start : start + 128])
+            tokens = model.generate(**inputs, do_sample=False, max_new_tokens=1)[:, -1]
+            said += [processor.tokenizer.decode([t]).strip() for t in tokens.tolist()]
+        table = pl.read_parquet(ran.results.decided("a", "tiny", pair.suite.name) / "predictions.parquet")
+        answers = dict(zip(table["sample_id"], table["answer"], strict=True))
+        theirs = [word if word in s.labels else None for word, s in zip(said, suite.samples, strict=True)]
+        assert [answers[s.sample_id] for s in suite.samples] == theirs
 
 
 # What stands below compares the exact answer distribution with real draws of `generate()`.

@@ -26,12 +26,6 @@ def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
-    """A results folder whose path holds what breaks careless quoting and patterns."""
-    return Results(tmp_path / "it's [a] *b, 100% x=y" / "results")
-
-
-@pytest.fixture
 def demo(results: Results) -> Results:
     """The files of one campaign, nothing published."""
     write_campaign(results)

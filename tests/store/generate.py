@@ -38,6 +38,7 @@ def write_campaign(
         {
             "campaign": campaign,
             "grid": grid,
+            "pairs": [{"model": model, "suite": suite} for model in models for suite in suites],
             "grid_text": json.dumps(grid),
             "cells": cells,
             "planned": cells,

@@ -23,7 +23,7 @@ def evidence_folder(results, suite="world-objects", model="fake"):
 
 
 def stored(results):
-    return pl.read_parquet(parts(evidence_folder(results)))
+    return pl.read_parquet(parts(evidence_folder(results)), glob=False)
 
 
 def assert_no_duplicates(results, expected):
@@ -148,11 +148,11 @@ def test_a_deleted_image_fails_its_samples_alone_and_says_what_to_do(planned, re
     assert {f["sample_id"] for f in outcome.failures} <= lost
     assert "is missing. Delete" in outcome.failures[0]["error"]
     decide(plan, plan.pairs[0], results)
-    frame = pl.read_parquet(results.decided("test", "fake", "world-objects") / "predictions.parquet")
+    frame = pl.read_parquet(results.decided("test", "fake", "world-objects") / "predictions.parquet", glob=False)
     failed = frame.filter(pl.col("error").is_not_null())
     assert set(failed["sample_id"]) == lost
     assert failed["answer"].is_null().all()
-    runs = pl.read_parquet(results.decided("test", "fake", "world-objects") / "runs.parquet")
+    runs = pl.read_parquet(results.decided("test", "fake", "world-objects") / "runs.parquet", glob=False)
     assert set(runs["status"]) == {"incomplete"}
     assert set(runs["n"] + runs["n_failed"]) == {60}
     state = progress_of(plan, results)
@@ -207,7 +207,7 @@ def test_a_job_killed_at_any_moment_goes_on_where_it_stopped(planned, results, t
     total = distinct(plan, results) * len(plan.pairs[0].views)
     kills = 0
     for _ in range(4):
-        before = sum(pl.read_parquet(p).height for p in results.evidence_root.rglob("part-*.parquet"))
+        before = sum(pl.read_parquet(p, glob=False).height for p in results.evidence_root.rglob("part-*.parquet"))
         job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 60
         while job.poll() is None and time.monotonic() < deadline:
@@ -216,7 +216,7 @@ def test_a_job_killed_at_any_moment_goes_on_where_it_stopped(planned, results, t
                 break
             time.sleep(0.02)
         _, said = job.communicate(timeout=60)
-        rows = pl.concat([pl.read_parquet(p) for p in results.evidence_root.rglob("part-*.parquet")])
+        rows = pl.concat([pl.read_parquet(p, glob=False) for p in results.evidence_root.rglob("part-*.parquet")])
         assert rows.height > before
         assert rows.select("sample_key", "view_key").is_unique().all()
         if job.returncode == 0:

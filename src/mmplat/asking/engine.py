@@ -257,7 +257,7 @@ class _SuiteJob:
                 "margin": margin,
                 "near_tie": margin < NEAR_TIE.get(self.model.dtype, 0.0),
                 "seconds": seconds,
-                "device": self.model.device,
+                "device": self.model.hardware,
                 "dtype": self.model.dtype,
             },
             rows,

@@ -92,7 +92,7 @@ def read_rows(folder: Path, views: list[ViewSpec], sample_keys: list[str] | None
     if not files:
         return pl.DataFrame(schema=pl.from_arrow(SCHEMA.empty_table()).schema)  # type: ignore[union-attr]
     try:
-        rows = pl.scan_parquet(files).filter(pl.col("view_key").is_in([v.key for v in views])).collect()
+        rows = pl.scan_parquet(files, glob=False).filter(pl.col("view_key").is_in([v.key for v in views])).collect()
     except (pl.exceptions.ComputeError, OSError) as error:
         raise ArtifactError(
             f"A part of the evidence in {folder} cannot be read ({error}). Run `mmplat ask` with the same grid: it sets "

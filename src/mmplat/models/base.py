@@ -55,7 +55,12 @@ class LoadedModel(Protocol):
         """Everything that determines its logits: revision, dtype, attention, processor, template. Names its evidence."""
 
     @property
-    def device(self) -> str: ...
+    def device(self) -> str:
+        """Where it runs, as torch spells it."""
+
+    @property
+    def hardware(self) -> str:
+        """What it runs on, for the cost of a run: the name of the GPU, or cpu."""
 
     @property
     def dtype(self) -> str: ...

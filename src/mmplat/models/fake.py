@@ -31,6 +31,7 @@ class Fake:
     """Vocabulary: 0–9 label spellings in two cases, the rest noise."""
 
     device = "cpu"
+    hardware = "none"
     dtype = "float32"
 
     def __init__(self, spec: ModelSpec) -> None:

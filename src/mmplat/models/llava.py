@@ -45,6 +45,7 @@ class Llava:
         import torch
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.hardware = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
         self.dtype = ("bfloat16" if self.device == "cuda" else "float32") if spec.dtype == "auto" else spec.dtype
         self._torch = torch
         self._model, self._processor, revision = _load(spec, getattr(torch, self.dtype), self.device)

@@ -74,11 +74,15 @@ def campaigns_on_disk(results: Results) -> list[str]:
 
 
 def decided_folders(results: Results, campaign: str) -> list[DecidedFolder]:
-    """Complete folders of the campaign, sorted; a folder without decided.json is still being written."""
+    """Complete folders of the campaign's pairs, sorted; a folder without decided.json is still being written.
+
+    A pair that left the grid keeps its folder, and leaves the store: a leaderboard shows what its grid says.
+    """
     if not results.plan(campaign).exists():
         raise UnknownName("campaign", campaign, campaigns_on_disk(results), where=f" in {results.root / 'campaigns'}")
-    markers = sorted((results.campaign(campaign) / "decided").glob("*/*/decided.json"))
-    return [_decided_folder(marker, campaign) for marker in markers]
+    plan = read_json(results.plan(campaign), made_by="mmplat plan --write")
+    planned = [results.decided(campaign, pair["model"], pair["suite"]) / "decided.json" for pair in plan["pairs"]]
+    return [_decided_folder(marker, campaign) for marker in sorted(planned) if marker.exists()]
 
 
 def _decided_folder(marker: Path, campaign: str) -> DecidedFolder:

@@ -60,7 +60,7 @@ def mirror(
         if missing_store:
             return Mirrored(uri=hidden_uri(uri), warning=_warning(missing_store))
         # Two publishers of one campaign would both find the same runs missing.
-        with only_writer(results.campaign(campaign) / ".mlflow", what=f"The MLflow mirror of {campaign}"):
+        with only_writer(results.mirror_lock(campaign), what=f"The MLflow mirror of {campaign}"):
             return _mirror(client(uri), uri, campaign, runs, metrics_of, advance)
     except Exception as error:  # whatever MLflow, its back end or the network raise
         return Mirrored(uri=hidden_uri(uri), warning=_warning(reason_of(error, uri)))

@@ -44,7 +44,7 @@ def prepare(results: Results) -> dict[str, Any]:
     Raises Busy where another process is at it.
     """
     uri = tracking_uri(results)
-    with only_writer(results.root / ".mlflow", what="The MLflow store"):
+    with only_writer(results.tracking_lock, what="The MLflow store"):
         if is_ready(results):
             return dict(read_json(results.tracking_ready, made_by="mmplat tracking prepare"))
         started = time.monotonic()

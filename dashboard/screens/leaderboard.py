@@ -36,7 +36,8 @@ def show() -> None:
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes, measured = shared.read(pages.axes, campaign), shared.read(pages.measured, campaign)
-        suite = shared.choose("Suite", "suite", [ALL, *shared.axis(axes, "suites")], default=first_suite(axes))
+        suites = shared.axis(axes, "suites")
+        suite = shared.choose("Suite", "suite", [ALL, *suites] if len(suites) > 1 else suites)
         known = measured if suite == ALL else measured.filter(pl.col("suite") == suite)
         metric = shared.choose("Metric", "metric", known["metric"].unique(maintain_order=True).to_list())
     with st.container(horizontal=True):
@@ -49,11 +50,6 @@ def show() -> None:
         show_all_suites(campaign, metric, wanted)
     else:
         show_suite(campaign, suite, metric, wanted)
-
-
-def first_suite(axes: pl.DataFrame) -> str:
-    suites = shared.axis(axes, "suites")
-    return suites[0] if len(suites) == 1 else ALL
 
 
 def say_what_sharing_saved(campaign: str) -> None:
@@ -77,11 +73,12 @@ def filtered(table: pl.DataFrame, wanted: dict[str, list[str]]) -> pl.DataFrame:
 
 def named(table: pl.DataFrame) -> pl.DataFrame:
     """`row`: what tells the rows apart, and no more."""
-    varying = [name for name in ("model", "method", "decoding", "seed") if name in table.columns]
-    varying = [name for name in varying if table[name].n_unique() > 1] or ["method"]
-    return table.with_columns(
-        pl.concat_str([pl.col(name).cast(pl.String) for name in varying], separator=" · ").alias("row")
-    )
+    cell = ["model", "method", "decoding"]
+    parts = [pl.col(name) for name in cell if table[name].n_unique() > 1] or [pl.col("method")]
+    if "seed" in table.columns:
+        twin = pl.len().over(cell) > 1
+        parts.append(pl.when(twin).then(pl.format("seed {}", "seed")))
+    return table.with_columns(pl.concat_str(parts, separator=" · ", ignore_nulls=True).alias("row"))
 
 
 def with_interval(table: pl.DataFrame) -> pl.DataFrame:
@@ -99,8 +96,9 @@ def show_suite(campaign: str, suite: str, metric: str, wanted: dict[str, list[st
         return
     top = table.filter(pl.col("value").is_not_null()).head(DRAWN)
     if not top.is_empty():
-        by_model = top["model"].n_unique() > 1
-        st.altair_chart(charts.intervals(top, metric=metric, by_model=by_model), width="stretch")
+        # Of all models, so that a filter changes nobody's colour.
+        models = shared.axis(shared.read(pages.axes, campaign), "models")
+        st.altair_chart(charts.intervals(top, metric=metric, models=models), width="stretch")
     columns = ["rank", "model", "method", "decoding", "seed", "value", "interval", "n", "unparsed", "n_failed"]
     columns += ["forward_passes", "seconds"]
     if table["seed"].n_unique() == 1:
@@ -178,9 +176,11 @@ def show_all_suites(campaign: str, metric: str, wanted: dict[str, list[str]]) ->
         columns.remove("suites_missing")
     say_what_is_listed(table, top.height, "Dots are suites, the grey tick is their mean. ")
     numbers = {suite: st.column_config.NumberColumn(suite, format="%.3f") for suite in suites}
-    st.dataframe(table.select(columns).head(LISTED), column_config=NUMBERS | numbers, hide_index=True)
+    listed = shared.in_percent(table.select(columns).head(LISTED))
+    st.dataframe(listed, column_config=NUMBERS | numbers, hide_index=True)
     st.caption(
-        "The mean counts each suite once and has no interval: suites are no sample of anything. n, passes and seconds are sums."
+        "The mean counts each suite once and has no interval: suites are no sample of anything. "
+        "n, passes and seconds are sums."
     )
     shared.download(table.drop("row"), f"leaderboard-{campaign}-all-{metric}")
 

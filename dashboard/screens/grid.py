@@ -27,13 +27,13 @@ def show() -> None:
             return
         metric = shared.choose("Metric", "metric", metrics)
         shown = shared.choose("Cells show", "cells", [VALUE, DIFFERENCE])
-    cells = shared.read(leaderboard.grid, campaign, model, suite, metric=metric)
+        cells = of_one_seed(shared.read(leaderboard.grid, campaign, model, suite, metric=metric))
     skipped = shared.read(pages.skipped, campaign, model, suite)
     if cells.is_empty():
         st.info("This model has no run on this suite.")
         list_holes(campaign, model, suite, skipped)
         return
-    cells = with_differences(of_one_seed(cells), campaign, model, suite, metric)
+    cells = with_differences(cells, campaign, model, suite, metric)
     methods, decodings = shared.axis(axes, "methods"), shared.axis(axes, "decodings")
     drawn = with_holes(cells, skipped, methods, decodings).with_columns(
         shown=pl.col("difference" if shown == DIFFERENCE else "value")
@@ -56,7 +56,9 @@ def show() -> None:
 def of_one_seed(cells: pl.DataFrame) -> pl.DataFrame:
     """One row per cell. A method without a random view ran under the first seed only, and says the same under all."""
     seeds = cells["seed"].unique().sort().to_list()
-    seed = int(shared.choose("Seed", "seed", [str(each) for each in seeds])) if len(seeds) > 1 else seeds[0]
+    if len(seeds) < 2:
+        return cells
+    seed = int(shared.choose("Seed", "seed", [str(each) for each in seeds]))
     nearest = cells.filter((pl.col("seed") == seed) | (pl.col("seed") == seeds[0]))
     return nearest.sort((pl.col("seed") != seed), maintain_order=True).unique(CELL, keep="first", maintain_order=True)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-import charts
+import distributions
 import numpy as np
 import polars as pl
 import shared
@@ -14,6 +15,7 @@ from mmplat import leaderboard
 from mmplat.errors import ArtifactError
 from mmplat.leaderboard import pages
 
+Row = dict[str, Any]
 EVERY = "all"
 VERDICTS = {
     EVERY: pl.lit(True),
@@ -40,7 +42,7 @@ def show() -> None:
     show_sample(run, sample_id)
 
 
-def choose_run() -> dict[str, object] | None:
+def choose_run() -> Row | None:
     """The run whose answers are looked at: it decides what is wrong, and which preparation of the suite is shown."""
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
@@ -59,7 +61,7 @@ def choose_run() -> dict[str, object] | None:
     return mine.to_dicts()[0] if mine.height else None
 
 
-def chosen_samples(run: dict[str, object]) -> pl.DataFrame:
+def chosen_samples(run: Row) -> pl.DataFrame:
     """Samples of the run's suite that fit the filters, in the suite's order."""
     every = shared.read(pages.verdicts, run["run_id"])
     groups = [json.loads(each) for each in every["groups"]]
@@ -80,8 +82,8 @@ def step_through(ids: list[str]) -> str:
     """Previous, next, and a number to jump to; the sample is part of the address."""
     asked = shared.from_address("sample")
     if asked is not None:
-        st.session_state["sample"] = asked
-        if asked not in ids:
+        st.session_state["sample"] = asked[0]
+        if asked[0] not in ids:
             st.warning("The sample of this address is not among those chosen above; this is the first that is.")
     current = st.session_state.get("sample")
     position = ids.index(current) if current in ids else 0
@@ -109,7 +111,7 @@ def _go(ids: list[str], position: int) -> None:
     st.session_state["sample"] = ids[position]
 
 
-def show_sample(run: dict[str, object], sample_id: str) -> None:
+def show_sample(run: Row, sample_id: str) -> None:
     sample = shared.read(leaderboard.sample, run["suite"], sample_id, run["suite_key"]).to_dicts()[0]
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -118,12 +120,12 @@ def show_sample(run: dict[str, object], sample_id: str) -> None:
         show_question(sample, sample_id)
     views, methods = st.columns(2, gap="large")
     with views:
-        show_views(run, sample)
+        distributions.show_views(run, sample)
     with methods:
-        show_methods(run, sample)
+        distributions.show_methods(run, sample)
 
 
-def show_images(sample: dict[str, object]) -> None:
+def show_images(sample: Row) -> None:
     for name in sample["images"]:
         try:
             small = pages.picture(str(sample["folder"]), name)
@@ -142,106 +144,17 @@ def enlarged(picture: np.ndarray) -> np.ndarray:
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def show_question(sample: dict[str, object], sample_id: str) -> None:
+def show_question(sample: Row, sample_id: str) -> None:
     """Literally: a question may hold Markdown, LaTeX or HTML, and is shown as the model reads it."""
     st.caption("Question")
     st.code(sample["question"], language=None, wrap_lines=True)
-    options = sample["options"] or [None] * len(sample["labels"])
     gold = ["✓" if label == sample["gold"] else "" for label in sample["labels"]]
-    answers = pl.DataFrame({"label": sample["labels"], "option": pl.Series(options, dtype=pl.String), "gold": gold})
-    if not sample["options"]:
-        answers = answers.drop("option")
+    answers = pl.DataFrame({"label": sample["labels"], "gold": gold})
+    if len(sample["options"]) == len(sample["labels"]):
+        answers.insert_column(1, pl.Series("option", sample["options"], dtype=pl.String))
     st.dataframe(answers, hide_index=True, width="content")
     groups = "  ·  ".join(f"{name}: {value}" for name, value in json.loads(sample["groups"]).items())
     st.text("  ·  ".join(part for part in (groups, f"sample: {sample_id}") if part))
-
-
-def parts(rows: list[dict[str, object]], labels: list[str]) -> pl.DataFrame:
-    """Rows of a stacked bar: each share with its middle, where its number stands."""
-    found = []
-    for row in rows:
-        left = 0.0
-        for position, (label, share) in enumerate(zip(labels, row["shares"], strict=True)):
-            detail = row["details"][position] if row.get("details") else row["detail"]
-            found.append((row["row"], label, share, position, left + share / 2, detail))
-            left += share
-    schema = ["row", "label", "share", "position", "middle", "detail"]
-    return pl.DataFrame(found, schema=schema, orient="row")
-
-
-def show_views(run: dict[str, object], sample: dict[str, object]) -> None:
-    st.subheader("Under every view", anchor=False)
-    evidence = shared.read(leaderboard.evidence_of, run["model"], run["suite"], sample["sample_id"]).filter(
-        pl.col("model_key") == run["model_key"], pl.col("sample_key") == sample["sample_key"]
-    )
-    if evidence.is_empty():
-        st.info("No evidence of this sample is stored. `mmplat ask` gathers it.")
-        return
-    rows = [
-        {
-            "row": f"{each['view']} ({each['label_mass']:.2f})", "shares": each["probs"],
-            "details": [f"logit {logit:.3f}, mass of all labels {each['label_mass']:.3f}" for logit in each["label_logits"]],
-        }
-        for each in evidence.to_dicts()
-    ]  # fmt: skip
-    names = [row["row"] for row in rows]
-    chart = charts.distributions(
-        parts(rows, sample["labels"]), rows=names, labels=sample["labels"], title="probability among the labels"
-    )
-    st.altair_chart(chart, width="stretch")
-    st.caption("In brackets: the mass of all labels, which is the probability that the model says one of them at all.")
-    table = evidence.select("view", "label_mass", "margin", "near_tie", *label_columns(sample["labels"]))
-    with st.expander("Table", icon=":material/table:"):
-        st.dataframe(table, hide_index=True, column_config=rounded(table))
-        shared.download(table, f"views-{run['model']}-{sample['sample_id']}")
-
-
-def show_methods(run: dict[str, object], sample: dict[str, object]) -> None:
-    st.subheader("Answers of all methods", anchor=False)
-    answers = shared.read(
-        leaderboard.answers, run["campaign"], run["model"], run["suite"], sample_id=sample["sample_id"]
-    ).filter(pl.col("decoding") == run["decoding"])
-    order = shared.axis(shared.read(pages.axes, run["campaign"]), "methods")
-    answers = answers.sort(
-        pl.col("method").replace_strict(order, range(len(order)), default=None), "seed", nulls_last=True
-    )
-    decided = answers.filter(pl.col("probs").list.len() > 0)
-    several = decided["seed"].n_unique() > 1
-    labels = [*sample["labels"], charts.NO_LABEL]
-    rows = [
-        {
-            "row": f"{each['method']} · seed {each['seed']}" if several else each["method"],
-            "shares": [*each["probs"], each["p_other"]],
-            "detail": f"answers {each['answer'] or 'no label'}: {'right' if each['correct'] else 'wrong'}",
-        }
-        for each in decided.to_dicts()
-    ]
-    if rows:
-        names = [row["row"] for row in rows]
-        chart = charts.distributions(parts(rows, labels), rows=names, labels=labels, title="probability of each answer")
-        st.altair_chart(chart, width="stretch")
-    marks = pl.when(pl.col("correct")).then(pl.lit("✓")).when(pl.col("correct").not_()).then(pl.lit("✗"))
-    table = answers.select(
-        "method", "seed", "answer", marks.alias("right"), *label_columns(sample["labels"]),
-        pl.col("p_other").alias(f"p({charts.NO_LABEL})"), "error",
-    )  # fmt: skip
-    dull = [name for name, varies in (("seed", several), ("error", answers["error"].count() > 0)) if not varies]
-    table = table.drop(dull)
-    st.dataframe(table, hide_index=True, column_config=rounded(table))
-    st.caption("Under the decoding chosen above.")
-    shared.download(table, f"answers-{run['model']}-{sample['sample_id']}-{run['decoding']}")
-
-
-def label_columns(labels: list[str]) -> list[pl.Expr]:
-    return [pl.col("probs").list.get(at, null_on_oob=True).alias(f"p({label})") for at, label in enumerate(labels)]
-
-
-def rounded(table: pl.DataFrame) -> dict[str, object]:
-    return {
-        name: st.column_config.NumberColumn(format="%.3f")
-        for name, kind in table.schema.items()
-        if kind in (pl.Float32, pl.Float64)
-    }
 
 
 show()

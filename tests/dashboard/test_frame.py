@@ -1,0 +1,135 @@
+"""What the dashboard says when there is nothing, or something else than asked for: run without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmplat.artifacts import Results
+
+App = Callable[..., Any]
+SMALL = """
+campaign: second
+models: [fake]
+suites: [world-facts]
+decodings: [greedy]
+methods: [naive]
+limit: 6
+"""
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests share one process, so they share Streamlit's caches; each results folder has its own key there."""
+    monkeypatch.delenv("MMPLAT_RESULTS", raising=False)
+
+
+def said(test: Any) -> str:
+    """Everything that the page says in words."""
+    kinds = ("title", "header", "error", "warning", "info", "text", "markdown", "caption", "code")
+    return "\n".join(str(one.value) for kind in kinds for one in test.get(kind))
+
+
+def choices(test: Any, label: str) -> Any:
+    return next(one for one in test.selectbox if one.label == label)
+
+
+def test_a_missing_results_folder_is_answered_with_the_command_that_makes_one(app: App, tmp_path: Path) -> None:
+    test = app(Results(tmp_path / "nowhere"))
+    assert not test.exception
+    assert "does not exist" in said(test)
+    assert "make demo" in said(test)
+    assert str(tmp_path / "nowhere") in said(test)
+
+
+def test_an_empty_results_folder_is_answered_with_the_command_that_fills_it(app: App, tmp_path: Path) -> None:
+    test = app(Results(tmp_path))
+    assert not test.exception
+    assert "holds no campaign" in said(test)
+    assert "snakemake --profile profiles/default" in said(test)
+
+
+def test_a_decided_campaign_that_is_not_published_is_named_with_the_command(app: App, mine: Results) -> None:
+    for file in mine.root.glob("mmplat.db*"):
+        file.unlink()
+    test = app(mine)
+    assert not test.exception
+    assert "demo" in said(test)
+    assert f"mmplat publish --results {mine.root}" in said(test)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "known"),
+    [
+        ("campaign", "<b>nope</b> $x$", "Known: demo"),
+        ("suite", "world-object", "Did you mean 'world-objects'"),
+        ("metric", "f2", "Unknown metric 'f2'"),
+        ("methods", "vdc", "vdd-unk"),
+    ],
+)
+def test_an_unknown_name_in_the_address_is_named_with_what_is_known(
+    app: App, made: Results, name: str, value: str, known: str
+) -> None:
+    test = app(made, **{name: value})
+    assert not test.exception
+    assert test.error[0].value == "The address of this page names something that is not there."
+    assert known in test.text[0].value
+    assert value in test.text[0].value
+    assert test.query_params[name] == value  # the address stays, to be mended
+    test.button[0].click().run()
+    assert not test.error
+    assert test.query_params["campaign"] == "demo"
+
+
+def test_a_store_at_another_revision_is_an_error_with_the_command_that_mends_it(app: App, mine: Results) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(mine.store)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    test = app(mine)
+    assert not test.exception
+    assert test.error[0].value == "The results store cannot be read."
+    assert "9999" in said(test)
+
+
+def test_predictions_that_vanish_under_an_open_page_are_no_traceback(app: App, mine: Results) -> None:
+    test = app(mine, suite="world-objects")
+    assert not test.error
+    for file in mine.campaign("demo").glob("decided/*/*/predictions.parquet"):
+        file.unlink()
+    test.switch_page("screens/grid.py").run()
+    assert not test.exception
+    assert "changed or vanished" in test.error[0].value
+
+
+def test_what_is_published_while_a_page_is_open_is_there_after_a_reload(
+    app: App, mine: Results, run_campaign: Callable[[Results, str], None]
+) -> None:
+    test = app(mine)
+    assert choices(test, "Campaign").options == ["demo"]
+    run_campaign(mine, SMALL)
+    test.run()
+    assert choices(test, "Campaign").options == ["second", "demo"]  # the newest first
+    assert choices(test, "Campaign").value == "demo"  # and the reader stays where they are
+    choices(test, "Campaign").set_value("second").run()
+    assert not test.exception
+    assert choices(test, "Suite").value == "world-facts"
+
+
+def test_a_page_reads_a_query_once_per_version_of_the_store(
+    app: App, mine: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mmplat import leaderboard
+
+    connections = []
+    connect = leaderboard.connect
+    monkeypatch.setattr(leaderboard, "connect", lambda results: connections.append(1) or connect(results))
+    test = app(mine)
+    test.run()
+    choices(test, "Suite").set_value("world-objects").run()
+    assert len(connections) == 1
