@@ -93,3 +93,17 @@ def test_a_broken_grid_is_one_clear_error_before_anything_runs(tmp_path):
     assert "Unknown method 'naiv'" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_linter_finds_nothing_but_the_missing_conda_environments(tmp_path):
+    """One environment serves all rules: the one that mmplat is installed in."""
+    command = [str(BIN / "snakemake"), "--lint", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
+    grid = f"grid={ROOT / 'config/grids/demo.yaml'}"
+    done = subprocess.run([*command, "--config", grid, f"results={tmp_path}"], capture_output=True, text=True, cwd=ROOT)
+    found = {line.strip() for line in (done.stdout + done.stderr).splitlines() if line.startswith("    * ")}
+    assert found <= {"* Specify a conda environment or container for each rule.:"}
+
+
+def test_rules_are_in_their_format():
+    done = subprocess.run([str(BIN / "snakefmt"), "--check", "Snakefile", "workflow"], cwd=ROOT, capture_output=True)
+    assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ rule ask:
     wildcard_constraints:
         batch="[0-9a-f]+",
     shell:
-        "mmplat ask {input.batch} --threads {threads} --results {RESULTS.root} > {log} 2>&1"
+        "mmplat ask {input.batch:q} --threads {threads} > {log} 2>&1"
 
 
 # Creating MLflow's tables takes half a minute: it runs beside the asking.
@@ -20,4 +20,4 @@ rule tracking:
     log:
         "logs/tracking.log",
     shell:
-        "mmplat tracking prepare --results {RESULTS.root} > {log} 2>&1"
+        "mmplat tracking prepare > {log} 2>&1"

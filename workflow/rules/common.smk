@@ -1,5 +1,6 @@
 # Computes the plan, once, torch-free. Nothing else lives here.
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 
@@ -15,7 +16,11 @@ try:
 except MmplatError as error:
     raise WorkflowError(str(error)) from None
 PLAN_FILE = write_plan(PLAN, RESULTS)
-CAMPAIGN = RESULTS.campaign(PLAN.grid.campaign)
+NAME = PLAN.grid.campaign
+LOGS = Path("logs") / safe_name(NAME)
+# Strict mode is Snakemake's own default, which a prefix replaces; every command finds the results folder in the environment.
+shell.prefix(f"set -euo pipefail; export MMPLAT_RESULTS={quote(str(RESULTS.root))}; ")
+CAMPAIGN = RESULTS.campaign(NAME)
 
 
 def prepared(suite):
@@ -28,7 +33,9 @@ def suites_of_batch(wildcards):
 
 
 def marker_of_pair(wildcards):
-    return RESULTS.batch_done(PLAN.batch_of(PLAN.pair(wildcards.model, wildcards.suite)).key)
+    return RESULTS.batch_done(
+        PLAN.batch_of(PLAN.pair(wildcards.model, wildcards.suite)).key
+    )
 
 
 def suite_of_pair(wildcards):
@@ -37,4 +44,4 @@ def suite_of_pair(wildcards):
 
 def all_decided(wildcards):
     names = ((pair.model.name, pair.suite.name) for pair in PLAN.pairs)
-    return [RESULTS.decided(PLAN.grid.campaign, *pair) / "decided.json" for pair in names]
+    return [RESULTS.decided(NAME, *pair) / "decided.json" for pair in names]

@@ -6,7 +6,6 @@ rule decide:
     output:
         done=CAMPAIGN / "decided/model={model}/suite={suite}/decided.json",
     log:
-        f"logs/decide/{safe_name(PLAN.grid.campaign)}" + "/{model}-{suite}.log",
+        LOGS / "decide-{model}-{suite}.log",
     shell:
-        "mmplat decide {input.plan} --model {wildcards.model:q} --suite {wildcards.suite:q}"
-        " --results {RESULTS.root} > {log} 2>&1"
+        "mmplat decide {input.plan:q} --model {wildcards.model:q} --suite {wildcards.suite:q} > {log} 2>&1"

@@ -6,4 +6,4 @@ rule prepare:
     log:
         "logs/prepare/{name}-{key}.log",
     shell:
-        "mmplat prepare {input.spec} --results {RESULTS.root} > {log} 2>&1"
+        "mmplat prepare {input.spec:q} > {log} 2>&1"

@@ -4,8 +4,10 @@ rule publish:
         decided=all_decided,
         tracking=rules.tracking.output.ready,
     output:
-        done=RESULTS.published(PLAN.grid.campaign),
+        done=RESULTS.published(NAME),
     log:
-        f"logs/publish/{safe_name(PLAN.grid.campaign)}.log",
+        LOGS / "publish.log",
+    params:
+        campaign=NAME,
     shell:
-        "mmplat publish {PLAN.grid.campaign:q} --results {RESULTS.root} > {log} 2>&1"
+        "mmplat publish {params.campaign:q} > {log} 2>&1"

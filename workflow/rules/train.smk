@@ -4,8 +4,8 @@ rule train:
         card=RESULTS.root / "world/{recipe}-seed{seed}/card.json",
     log:
         "logs/train/{recipe}-seed{seed}.log",
+    threads: 2
     params:
         folder=subpath(output.card, parent=True),
-    threads: 2
     shell:
         "mmplat world train --recipe {wildcards.recipe} --seed {wildcards.seed} --out {params.folder} > {log} 2>&1"

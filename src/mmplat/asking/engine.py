@@ -173,7 +173,8 @@ class _SuiteJob:
             rows = [row for row, (_, its, _) in enumerate(asks) if its == at]
             if rows:
                 of = [asks[row][0] for row in rows]
-                own, values = reduce.top_tokens(logits[rows], self.demand)
+                # A reference keeps its own likeliest tokens for reading; what is decided from it is said at the main ones.
+                own, values = reduce.top_tokens(logits[rows], self.demand if at == 0 else Demand())
                 where = np.array([place[i] for i in of])
                 top = top.replaced(where, own) if at == 0 else top
                 main = None if at == 0 else top.rows(where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
 
 
 def status(
+    plan: Annotated[Path | None, typer.Argument(help="plan.json of a campaign; default: the plan of --grid.")] = None,
     grid: GridOption = DEFAULT_GRID,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 unless all is done and nothing failed.")
@@ -21,9 +23,10 @@ def status(
     from mmplat.campaign import progress_of
     from mmplat.errors import CampaignFailed
     from mmplat.grid import load_grid
-    from mmplat.plan import make_plan
+    from mmplat.plan import make_plan, read_plan
 
-    state = progress_of(make_plan(load_grid(grid)), artifacts.results(results))
+    made = make_plan(load_grid(grid)) if plan is None else read_plan(plan)
+    state = progress_of(made, artifacts.results(results))
     typer.echo(state.text)
     if strict and not state.fine:
         raise CampaignFailed(state.verdict)
