@@ -17,8 +17,14 @@ LIGHT = {ORANGE, "#CC79A7", "#56B4E9", "#B8A800"}
 NO_LABEL = "no label"
 """Stands last where it is drawn, in grey: the model says something that is no label."""
 ROW_PX = 22
+ON_A_PHONE = "windowSize()[0] < 640"
 SIDE_BY_SIDE = 4
 """More suites than this share one line of their row."""
+TOLD = {
+    "method": "method", "decoding": "decoding", "seed": "seed", "value": "value", "interval": "95 % interval",
+    "difference": "difference from naive", "difference_interval": "95 % interval, paired", "n": "n",
+    "unparsed": "unparsed", "note": "note",
+}  # fmt: skip
 
 
 def intervals(table: pl.DataFrame, *, metric: str, models: list[str]) -> alt.LayerChart:
@@ -36,7 +42,7 @@ def intervals(table: pl.DataFrame, *, metric: str, models: list[str]) -> alt.Lay
     scale = alt.Scale(zero=False, nice=True, padding=6)
     bars = base.mark_rule(strokeWidth=2, opacity=0.65).encode(x=_value_axis("low", scale, metric), x2="high:Q")
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=_value_axis("value", scale, metric))
-    return _from_the_left((bars + points).properties(height=alt.Step(ROW_PX)))
+    return (bars + points).properties(height=alt.Step(ROW_PX))
 
 
 def across_suites(means: pl.DataFrame, per_suite: pl.DataFrame, *, suites: list[str], metric: str) -> alt.LayerChart:
@@ -63,7 +69,7 @@ def across_suites(means: pl.DataFrame, per_suite: pl.DataFrame, *, suites: list[
         tooltip=[alt.Tooltip("rank:Q"), alt.Tooltip("mean_over_suites:Q", title="mean over suites", format=".4f"),
                  alt.Tooltip("suites:Q"), alt.Tooltip("worst_suite:N", title="worst suite")],
     )  # fmt: skip
-    return _from_the_left((mean + bars + dots).properties(height=(ROW_PX + 8) * means.height))
+    return (mean + bars + dots).properties(height=(ROW_PX + 8) * means.height)
 
 
 def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], diverging: bool) -> alt.LayerChart:
@@ -77,21 +83,15 @@ def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], di
     angle = 0 if len(decodings) < 4 else -35
     across = alt.Axis(orient="top", labelAngle=angle, labelLimit=140, labelFlush=False, ticks=False)
     down = alt.Axis(labelLimit=160, labelFlush=False, ticks=False)
-    base = alt.Chart(cells).encode(
+    base = alt.Chart(_told(cells)).encode(
         x=alt.X("decoding:N", sort=decodings, title=None, axis=across),
         y=alt.Y("method:N", sort=methods, title=None, axis=down),
-        tooltip=[
-            alt.Tooltip("method:N"), alt.Tooltip("decoding:N"), alt.Tooltip("seed:Q"),
-            alt.Tooltip("value:Q", format=".4f"), alt.Tooltip("interval:N", title="95 % interval"),
-            alt.Tooltip("difference:Q", title="difference from naive", format="+.4f"),
-            alt.Tooltip("difference_interval:N", title="95 % interval, paired"),
-            alt.Tooltip("n:Q", format=","), alt.Tooltip("unparsed:Q", format=".1%"), alt.Tooltip("note:N"),
-        ],
-    )  # fmt: skip
+        tooltip=[alt.Tooltip(f"{column}:N", title=title) for column, title in TOLD.items()],
+    )
     # Dark blue takes white numbers, and so does the very end of the orange.
     is_dark = f"datum.shown > {low + 0.45 * (high - low)}"
     if diverging:
-        is_dark = f"(datum.shown > {reach * 0.55} || datum.shown < {-reach * 0.9})"
+        is_dark = f"(datum.shown > {reach * 0.65} || datum.shown < {-reach * 0.9})"
     colour = alt.Color("shown:Q", scale=scale, legend=None)
     squares = base.mark_rect(stroke="white", strokeWidth=1, strokeOpacity=0.6, invalid=None).encode(
         color=alt.condition("isValid(datum.shown)", colour, alt.value("#DDDDDD"))
@@ -103,11 +103,21 @@ def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], di
     return (squares + numbers).properties(height=alt.Step(30))
 
 
+def _told(cells: pl.DataFrame) -> pl.DataFrame:
+    """What a tooltip tells, as text: Vega would say "null" of a cell that has no number."""
+    forms = {"value": ".4f", "difference": "+.4f", "n": ",", "unparsed": ".1%", "seed": "d"}
+    texts = [
+        pl.Series(name, ["–" if each is None else f"{each:{form}}" for each in cells[name]], dtype=pl.String)
+        for name, form in forms.items()
+    ]
+    return cells.with_columns(*texts, pl.col("interval", "difference_interval", "note").fill_null("–"))
+
+
 def distributions(parts: pl.DataFrame, *, rows: list[str], labels: list[str], title: str) -> alt.LayerChart:
     """One bar per row, cut into the labels. Rows are views or methods."""
     colours = {label: GREY if label == NO_LABEL else LABELS[at % len(LABELS)] for at, label in enumerate(labels)}
     inks = {label: INK if colour in LIGHT else PAPER for label, colour in colours.items()}
-    base = alt.Chart(parts.with_columns(ink=pl.col("label").replace_strict(inks))).encode(y=_rows_axis(rows, limit=150))
+    base = alt.Chart(parts.with_columns(ink=pl.col("label").replace_strict(inks))).encode(y=_rows_axis(rows))
     scale = alt.Scale(domain=labels, range=list(colours.values()))
     bars = base.mark_bar(height={"band": 0.8}).encode(
         x=alt.X("share:Q", stack="zero", title=title, scale=alt.Scale(domain=[0, 1]),
@@ -120,10 +130,11 @@ def distributions(parts: pl.DataFrame, *, rows: list[str], labels: list[str], ti
     numbers = base.transform_filter("datum.share > 0.12").mark_text(fontSize=11, fontWeight=600).encode(
         x=alt.X("middle:Q"), text=alt.Text("share:Q", format=".2f"), color=alt.Color("ink:N", scale=None)
     )  # fmt: skip
-    return _from_the_left((bars + numbers).properties(height=alt.Step(24)).resolve_scale(color="independent"))
+    return (bars + numbers).properties(height=alt.Step(24)).resolve_scale(color="independent")
 
 
-def _rows_axis(names: list[str], *, limit: int = 250) -> alt.Y:
+def _rows_axis(names: list[str]) -> alt.Y:
+    limit = alt.ExprRef(f"{ON_A_PHONE} ? 150 : 320")
     axis = alt.Axis(labelLimit=limit, labelOverlap=False, labelFlush=False, ticks=False)
     return alt.Y("row:N", sort=names, title=None, axis=axis)
 
@@ -133,14 +144,10 @@ def _value_axis(column: str, scale: alt.Scale, metric: str) -> alt.X:
 
 
 def _legend(names: list[str]) -> alt.Legend:
-    """Above the chart, in as many columns as a phone has room for: Vega wraps nothing by itself."""
-    columns = max(1, int(380 / (26 + 6.5 * max(len(name) for name in names))))
+    """Above the chart, in as many columns as there is room for: Vega wraps nothing by itself."""
+    entry = 30 + 6.5 * max(len(name) for name in names)
+    columns = alt.ExprRef(f"{ON_A_PHONE} ? {max(1, int(210 / entry))} : {max(1, int(800 / entry))}")
     return alt.Legend(orient="top", title=None, labelLimit=300, columns=columns, symbolOpacity=1)
-
-
-def _from_the_left(chart: alt.LayerChart) -> alt.LayerChart:
-    """The legend begins where the row names do, not where the bars do: a phone has no room to waste."""
-    return chart.configure_legend(layout={"top": {"anchor": "start", "bounds": "full"}})
 
 
 def _model_colour(models: list[str]) -> alt.Color:

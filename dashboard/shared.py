@@ -6,6 +6,7 @@ st.dataframe, options of st.selectbox): Streamlit reads most other strings as Ma
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -24,6 +25,7 @@ from mmplat.leaderboard.formats import as_csv
 
 Version = tuple[Any, ...]
 Read = Callable[..., pl.DataFrame]
+DEFECT = "This page has a defect."
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
@@ -158,7 +160,7 @@ def in_percent(table: pl.DataFrame) -> pl.DataFrame:
 
 @contextmanager
 def errors_in_words() -> Iterator[None]:
-    """Errors of ours, and files that vanish while they are read, are sentences; anything else is a defect and stays one."""
+    """Errors of ours, and files that vanish while they are read, are sentences; a defect's traceback is for the terminal."""
     try:
         yield
     except UnknownName as error:
@@ -174,6 +176,9 @@ def errors_in_words() -> Iterator[None]:
         # Jobs replace files while pages read them; the next reading finds the new ones.
         _connection.clear()
         explain("The results changed or vanished while they were read. Reload this page.", str(error), "mmplat publish")
+    except Exception as error:
+        logging.getLogger("mmplat.dashboard").exception("A page failed")
+        explain(DEFECT, f"{type(error).__name__}; its traceback is in the terminal that serves the dashboard.")
 
 
 def explain(headline: str, message: str, command: str | None = None) -> None:

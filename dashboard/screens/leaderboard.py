@@ -13,7 +13,7 @@ from mmplat import leaderboard
 from mmplat.leaderboard import pages
 
 ALL = "all suites"
-DRAWN = 20
+DRAWN = 12
 LISTED = 2000  # rows that travel to the browser; the download has all
 NUMBERS = {
     "rank": st.column_config.NumberColumn("#", width=45),

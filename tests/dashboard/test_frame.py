@@ -133,3 +133,30 @@ def test_a_page_reads_a_query_once_per_version_of_the_store(
     test.run()
     choices(test, "Suite").set_value("world-objects").run()
     assert len(connections) == 1
+
+
+@pytest.mark.parametrize("cells", ["value", "difference from naive"])
+def test_a_grid_with_holes_is_drawn_and_failed_runs_are_listed(app: App, mine: Results, cells: str) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(mine.store)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("DELETE FROM runs WHERE method = 'vdd-unk' AND model = 'fake'")
+    connection.execute("UPDATE runs SET status = 'failed', error = '$x$' WHERE method = 'posthoc-none'")
+    connection.commit()
+    connection.close()
+    test = app(mine, suite="world-objects", cells=cells)
+    test.switch_page("screens/grid.py").run()
+    choices(test, "Cells show").set_value(cells).run()
+    assert not test.exception
+    assert not test.error
+    assert "Failed or incomplete runs" in [one.value for one in test.subheader]
+
+
+@pytest.mark.parametrize("metric", ["f1", "expected_accuracy_sd", "unparsed", "precision"])
+def test_every_kind_of_metric_is_ranked_and_drawn(app: App, made: Results, metric: str) -> None:
+    for suite in ("all suites", "world-objects"):
+        test = app(made, suite=suite, metric=metric)
+        assert not test.exception
+        assert not test.error
+        assert len(test.dataframe[0].value) > 0

@@ -22,16 +22,9 @@ def train(
     recipe: Annotated[str, typer.Option(help="tiny, or tiny-biased.")] = "tiny",
 ) -> None:
     """Train a tiny vision-language model from scratch (minutes on two cores) and write a Hugging Face folder."""
-    from mmplat.cli.progress import bar
+    from mmplat.cli.progress import stages
     from mmplat.world.training import train as train_model
 
-    with bar(f"train {recipe}", 1000) as advance:
-        done = 0.0
-
-        def progress(stage: str, at: int, total: int) -> None:
-            nonlocal done
-            advance(int(1000 * at / max(total, 1) - done))
-            done = int(1000 * at / max(total, 1))
-
-        train_model(out, seed=seed, recipe=recipe, progress=progress)
+    with stages() as report:
+        train_model(out, seed=seed, recipe=recipe, progress=report)
     typer.echo(str(out))
