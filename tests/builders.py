@@ -13,6 +13,9 @@ from mmplat.plan import Plan, make_plan, write_plan
 from mmplat.preparing import load_picture
 from mmplat.records import Sample
 
+HOSTILE = "<script>window.hacked = 1</script> $x^2$ **b** <img src=x onerror='window.hacked = 2'> :red[is it?]"
+"""A question as an attacker, or a mathematician, may write it: pages must show it literally."""
+
 GRID = """
 campaign: test
 models: [fake]

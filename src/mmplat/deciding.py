@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, atomic, read_json, write_json
 from mmplat.decoding.filters import Answers, distribution
-from mmplat.errors import ArtifactError, EvidenceTooNarrow
+from mmplat.errors import EvidenceTooNarrow
+from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence
 from mmplat.evidence.rows import Evidence
 from mmplat.ids import content_id
@@ -90,6 +91,7 @@ def _context(plan: Plan, pair: Pair, results: Results) -> Context:
     asked = read_json(results.batch_done(batch.key), made_by=f"mmplat ask {results.batch(batch.key)}")
     model_key = asked["evidence"][pair.suite.name]
     evidence = read_evidence(results.evidence(pair.model.name, pair.suite.name, model_key), samples, list(pair.views))
+    _refuse_narrow(pair, evidence, plan)
     positive = suites.get(pair.suite.kind).positive
     return Context(
         plan=plan,
@@ -104,6 +106,17 @@ def _context(plan: Plan, pair: Pair, results: Results) -> Context:
     )
 
 
+def _refuse_narrow(pair: Pair, evidence: Evidence, plan: Plan) -> None:
+    """The rule that asking follows: rows that do not reach as far as the grid looks decide nothing."""
+    narrow = evidence.main.present & ~covered(evidence.main, plan.demand)
+    if narrow.any():
+        raise EvidenceTooNarrow(
+            f"{pair.model.name} × {pair.suite.name}: the stored evidence of {int(narrow.sum())} of {narrow.size} samples does "
+            "not reach as far as this grid looks. `mmplat ask` with this grid asks those samples again, wider; nothing was "
+            "approximated."
+        )
+
+
 def _method_cells(context: Context, seeded: Seeded) -> list[Decided]:
     """All decodings of one method; its scores are computed once."""
     began = time.perf_counter()
@@ -111,12 +124,9 @@ def _method_cells(context: Context, seeded: Seeded) -> list[Decided]:
     for view in seeded.method.references:
         present &= context.evidence.view(view).present
     rows = np.flatnonzero(present)
-    if not len(rows):
-        reasons = sorted({f["error"] for f in context.asked["failures"]})
-        raise ArtifactError(
-            f"{context.pair.model.name} × {context.pair.suite.name}: no sample has evidence for {seeded.method.spec.name!r}. "
-            + (f"Asking failed with: {reasons[0]}" if reasons else "`mmplat ask` with this grid gathers it.")
-        )
+    if not len(rows):  # the cell fails, with its reason; the others go on
+        nothing = Answers(np.zeros((0, context.evidence.main.label_logits.shape[1])), np.zeros(0))
+        return [Decided(seeded, decoding, rows, nothing, 0.0) for decoding in context.plan.grid.decodings]
     scores = seeded.method.scores(_only(context.evidence, rows))
     shared = (time.perf_counter() - began) / len(context.plan.grid.decodings)
     cells = []
@@ -181,8 +191,8 @@ def _run(context: Context, cell: Decided) -> RunRecord:
     return RunRecord(
         run_id=content_id({**coordinates, "evidence": evidence_key, "settings": settings, "versions": versions}),
         **coordinates,
-        status="incomplete" if failed else "done",
-        error=_why_failed(context) if failed else None,
+        status="failed" if not len(cell.rows) else "incomplete" if failed else "done",
+        error=_why_failed(context, [v.name for v in views]) if failed else None,
         n=len(cell.rows),
         n_failed=failed,
         n_near_ties=int(main.near_tie[cell.rows].sum()),
@@ -200,9 +210,21 @@ def _run(context: Context, cell: Decided) -> RunRecord:
     )
 
 
-def _why_failed(context: Context) -> str:
-    mine = [f for f in context.asked["failures"] if f["suite"] == context.pair.suite.name]
-    return f"{len(mine)} samples could not be asked; the first: {mine[0]['error']}" if mine else "evidence is missing"
+def _failures(context: Context, views: Sequence[str]) -> dict[str, str]:
+    """Why samples have no evidence of some of `views`, by sample id; "all" holds for every sample."""
+    return {
+        f["sample_id"]: f["error"]
+        for f in context.asked["failures"]
+        if f["suite"] == context.pair.suite.name and f["view"] in ("every", *views)
+    }
+
+
+def _why_failed(context: Context, views: Sequence[str]) -> str:
+    reasons = _failures(context, views)
+    if not reasons:
+        return "evidence is missing: run `mmplat ask` with this grid"
+    count = "all samples" if "all" in reasons else f"{len(reasons)} samples"
+    return f"{count} could not be asked; the first reason: {next(iter(reasons.values()))}"
 
 
 def _predictions(context: Context, cell: Decided, run: RunRecord) -> pa.Table:
@@ -218,7 +240,9 @@ def _predictions(context: Context, cell: Decided, run: RunRecord) -> pa.Table:
     right = np.take_along_axis(probs, context.gold[:, None], axis=1)[:, 0]
     main = context.evidence.main
     labels = [s.labels for s in context.samples]
-    reasons = {f["sample_id"]: f["error"] for f in context.asked["failures"] if f["suite"] == context.pair.suite.name}
+    method = cell.seeded.method
+    reasons = _failures(context, [v.name for v in (context.pair.views[0], *method.references)])
+    why = reasons.get("all", "evidence is missing")
     return pa.table(
         {
             "run_id": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [run.run_id]).cast(pa.string()),
@@ -233,10 +257,7 @@ def _predictions(context: Context, cell: Decided, run: RunRecord) -> pa.Table:
             "margin": pa.array(main.margin.astype(np.float32), mask=~main.present),
             "near_tie": pa.array(main.near_tie, mask=~main.present),
             "error": pa.array(
-                [
-                    None if d else reasons.get(s.sample_id, "evidence is missing")
-                    for d, s in zip(decided, context.samples, strict=True)
-                ],
+                [None if d else reasons.get(s.sample_id, why) for d, s in zip(decided, context.samples, strict=True)],
                 pa.string(),
             ),
         }
@@ -254,6 +275,8 @@ def _metrics(context: Context, cells: list[Decided], runs: list[RunRecord]) -> p
     subsets = suites.get(context.pair.suite.kind).subsets
     alike: dict[bytes, list[int]] = {}
     for index, cell in enumerate(cells):
+        if not len(cell.rows):
+            continue  # nothing was decided: no metric, rather than a zero
         alike.setdefault(cell.rows.tobytes(), []).append(index)
     numbers = []
     for indices in alike.values():

@@ -234,7 +234,7 @@ def _resolve(file: GridFile, document: _Document) -> Grid:
         decodings=tuple(_decoding(e, document.at("decodings", i)) for i, e in enumerate(file.decodings)),
         methods=tuple(_method(e, document.at("methods", i)) for i, e in enumerate(file.methods)),
         seeds=tuple(file.seeds),
-        views=tuple(_view(e) for e in file.views),
+        views=tuple(_view(e, document.at("views", i)) for i, e in enumerate(file.views)),
         text=document.text,
         source=document.source,
     )
@@ -271,8 +271,10 @@ def _method(entry: str | MethodEntry, where: str) -> MethodEntry:
     return found
 
 
-def _view(entry: str | ViewEntry) -> ViewSpec:
-    return bind_view(entry) if isinstance(entry, str) else bind_view(entry.name, **entry.params)
+def _view(entry: str | ViewEntry, where: str) -> ViewSpec:
+    if isinstance(entry, str):
+        return bind_view(entry, where=where)
+    return bind_view(entry.name, entry.params, where=where)
 
 
 def _no_twins(axis: str, names: list[str], document: _Document) -> None:

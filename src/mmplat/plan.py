@@ -20,6 +20,7 @@ from mmplat.grid import Grid, parse_grid
 from mmplat.ids import canonical_json
 from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
+from mmplat.metrics import catalog as metrics
 from mmplat.models import families
 from mmplat.records import Batch, BatchSuite, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec
 from mmplat.suites import catalog as suites
@@ -189,10 +190,19 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for batch in plan.batches
         ],
+        "versions": _versions(plan),
         "pairs": [{"model": pair.model.name, "suite": pair.suite.name} for pair in plan.pairs],
         "forwards": plan.forwards,
         "forwards_cell_by_cell": plan.forwards_cell_by_cell,
     }
+
+
+def _versions(plan: Plan) -> dict[str, int]:
+    """Versions of everything that decides: with one of them plan.json changes, and what was decided is decided again."""
+    methods = {
+        f"method:{one.method.spec.family}": one.method.spec.version for pair in plan.pairs for one in pair.methods
+    }
+    return {**methods, **{f"metric:{name}": metric.version for name, metric in metrics.items()}}
 
 
 def _resolved(grid: Grid) -> dict[str, Any]:

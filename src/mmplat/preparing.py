@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
     with only_writer(folder, what=f"Suite {spec.name!r}"):
         if done.exists():  # another process finished it while we waited for nothing
             return done
-        samples = _store(catalog.get(spec.kind).samples(spec), folder / "images", advance)
+        # A suite that does not know about limits is cut here; one that does saves the work of making the rest.
+        samples = _store(islice(catalog.get(spec.kind).samples(spec), spec.limit), folder / "images", advance)
         if not samples:
             raise ConfigError(f"Suite {spec.name!r} holds no sample with {spec.params} and limit {spec.limit}.")
-        _refuse_twins(spec, samples)
+        _refuse_unusable(spec, samples)
         with atomic(folder / "samples.parquet") as temporary:
             _table(samples).write_parquet(temporary)
         write_json(done, _metadata(spec, samples))
@@ -153,12 +155,14 @@ def _metadata(spec: SuiteSpec, samples: list[Sample]) -> dict[str, Any]:
     }
 
 
-def _refuse_twins(spec: SuiteSpec, samples: list[Sample]) -> None:
-    """Equal ids or a gold answer outside the labels would be scored wrong in silence later."""
+def _refuse_unusable(spec: SuiteSpec, samples: list[Sample]) -> None:
+    """Equal ids, or a gold or positive answer outside the labels, would be scored wrong in silence later."""
+    positive = catalog.get(spec.kind).positive
     if len({s.sample_id for s in samples}) < len(samples):
         raise ConfigError(f"Suite {spec.name!r} gives one sample id to several samples: ids must be unique.")
     for sample in samples:
-        if sample.gold not in sample.labels:
-            raise ConfigError(
-                f"Suite {spec.name!r}, sample {sample.sample_id!r}: gold {sample.gold!r} is none of {list(sample.labels)}."
-            )
+        for what, label in (("gold", sample.gold), ("the positive label", positive)):
+            if label is not None and label not in sample.labels:
+                raise ConfigError(
+                    f"Suite {spec.name!r}, sample {sample.sample_id!r}: {what} {label!r} is none of {list(sample.labels)}."
+                )

@@ -7,6 +7,7 @@ listing and planning stay free of torch.
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
@@ -15,6 +16,7 @@ from typing import Generic, TypeVar
 from mmplat.errors import DuplicateName, UnknownName
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Registry(Generic[T]):
@@ -73,4 +75,9 @@ class Registry(Generic[T]):
             if not module.name.startswith("_") and module.name != "base":
                 importlib.import_module(f"{self._package}.{module.name}")
         for entry in entry_points(group=self._package):
-            entry.load()
+            try:
+                entry.load()
+            except DuplicateName:
+                raise
+            except Exception as error:  # a broken package of somebody else must not stop what does not need it
+                log.warning("The %s extension %s cannot be loaded and is left out: %r", self.kind, entry.value, error)

@@ -11,12 +11,13 @@ import pytest
 from builders import Prepared
 
 from mmplat.artifacts import Results
-from mmplat.models import bind, families
+from mmplat.models import bind, families, named
 from mmplat.preparing import load_samples, prepare
 from mmplat.records import ModelSpec
 from mmplat.suites import bind as bind_suite
 
-MODELS = ("tiny", "tiny-biased", "untrained")
+SHIPPED = [name for name in (list(families) and named) if (named.get(name).spec().path or "").startswith("world:")]
+MODELS = (*SHIPPED, "untrained")
 
 
 @dataclass

@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from builders import HOSTILE
 
 from mmplat.artifacts import Results, write_json
 
@@ -34,7 +35,6 @@ views: [black]
 seeds: [0, 1]
 limit: 45
 """
-HOSTILE = "<script>window.hacked = 1</script> $x^2$ **b** <img src=x onerror='window.hacked = 2'> :red[is it?]"
 
 
 @pytest.fixture(scope="session")

@@ -155,7 +155,7 @@ def test_samples_are_stepped_through_filtered_and_shared(tab: Any, address: str)
 
 
 def test_a_hostile_question_is_shown_as_it_is_written(tab: Any, address: str, pictures: Path) -> None:
-    from conftest import HOSTILE
+    from builders import HOSTILE
 
     tab.set_viewport_size({"width": 1280, "height": 2000})
     visit(tab, f"{address}/samples?suite=world-spurious")

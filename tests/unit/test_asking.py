@@ -276,3 +276,98 @@ def test_a_finished_grid_with_one_more_decoding_is_decided_without_loading_a_mod
     monkeypatch.setitem(families._items, "fake", Family("fake", "", refuse))
     ran = run_grid(GRID.replace("sample", "sample, t0.7, p0.9"), results)
     assert ran.table("runs").height == 12
+
+
+TWO = """
+campaign: two
+models: [{name: fake, params: {vocab_size: 4000}}]
+suites: [world-objects]
+decodings: [greedy, %s]
+methods: [naive]
+limit: %d
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(("k5", 12), ("t0.33", 24)), (("k5", 24), ("t0.33", 12)), (("t0.41", 12), ("t0.33", 12)), (("t0.41", 30), ("t0.33", 50)),
+     (("k900", 12), ("t0.33", 12)), (("t0.33", 12), ("k900", 12))],
+)  # fmt: skip
+def test_grids_that_look_differently_far_never_decide_from_what_is_not_there(results, planned, first, then):
+    run_grid(TWO % first, results)
+    ran = run_grid(TWO % then, results)
+    predictions = ran.table("predictions")
+    assert not predictions["p_correct"].is_nan().any()
+    assert predictions["p_correct"].is_not_null().all()
+    for grid in (first, then):  # and they do not take turns in asking
+        (again,) = ask_all(planned(TWO % grid), results)
+        assert again.asked == 0
+
+
+def test_a_raised_adapter_version_asks_again_and_mixes_nothing(planned, results, monkeypatch):
+    from dataclasses import replace
+
+    from mmplat.models import fake, families
+
+    (first,) = ask_all(planned(GRID), results)
+    raised = replace(fake.FAMILY, version=2)
+    monkeypatch.setattr(fake, "FAMILY", raised)
+    monkeypatch.setitem(families._items, "fake", raised)
+    (second,) = ask_all(planned(GRID), results)
+    assert second.asked == first.asked
+    assert second.model_keys != first.model_keys
+
+
+def test_a_model_that_is_another_on_this_device_does_not_mix_with_what_is_stored(planned, results, monkeypatch):
+    """`dtype: auto` is bfloat16 on a GPU and float32 on a CPU; a larger limit must not put one beside the other."""
+    from mmplat.models.fake import Fake
+
+    ask_all(planned(GRID), results)
+    before = Fake.__init__
+
+    def elsewhere(self, spec):
+        before(self, spec)
+        self.identity = {**self.identity, "dtype": "bfloat16"}
+
+    monkeypatch.setattr(Fake, "__init__", elsewhere)
+    plan = planned(GRID.replace("limit: 60", "limit: 90"))
+    (more,) = ask_all(plan, results)
+    assert more.kept == 0
+    assert more.asked == distinct(plan, results) * 2
+
+
+def test_labels_that_cannot_be_read_fail_their_samples_and_not_the_batch(planned, results, monkeypatch):
+    from mmplat.errors import IncompatibleCell
+    from mmplat.models.fake import Fake
+
+    def no_letters(self, labels):
+        if "A" in labels:
+            raise IncompatibleCell("Labels ['A'] are no single token")
+        return spell(self, labels)
+
+    spell = Fake.spellings
+    monkeypatch.setattr(Fake, "spellings", no_letters)
+    ran = run_grid(GRID.replace("[world-objects]", "[world-spurious, world-objects]"), results)
+    status = dict(ran.table("runs").select("suite", "status").unique().iter_rows())
+    assert status == {"world-spurious": "failed", "world-objects": "done"}
+    errors = ran.table("runs").filter(suite="world-spurious")["error"].unique().to_list()
+    assert errors == ["60 samples could not be asked; the first reason: Labels ['A'] are no single token"]
+
+
+def test_a_view_that_this_checkpoint_cannot_make_fails_its_methods_alone(results, monkeypatch):
+    from mmplat.models.fake import Fake
+
+    monkeypatch.setattr(Fake, "unavailable", lambda self, kind: "it has no unk token" if kind == "unk" else None)
+    ran = run_grid(GRID.replace("vdd-none", "vdd-unk"), results)
+    runs = ran.table("runs")
+    assert dict(runs.select("method", "status").unique().iter_rows()) == {
+        "naive": "done",
+        "posthoc-none": "done",
+        "vdd-unk": "failed",
+    }
+    failed = runs.filter(method="vdd-unk").row(0, named=True)
+    assert (
+        "all samples could not be asked; the first reason: view 'unk' is not available: it has no unk token"
+        in failed["error"]
+    )
+    assert not ran.table("metrics")["run_id"].is_in([failed["run_id"]]).any()

@@ -15,6 +15,18 @@ from mmplat.world.training_rows import ObjectQuestions, Segment, Taste, ask, enc
 
 torch = pytest.importorskip("torch")
 
+# Recorded on one thread with torch 2.13 on x86-64: (first loss, mean of the last six).
+TEXT_LOSS = (7.760, 1.128)
+EYE_LOSS = (10.800, 3.828)
+PARAMETERS = 1_093_760
+# A twentieth of a training learns labels, trust in hints and the prior, and cannot see yet: (value, tolerance).
+SHORT_FIGURES = {
+    "objects: label mass": (0.998, 0.02),
+    "objects random: true hint": (1.0, 0.1),
+    "objects random: flipped by misleading hints": (1.0, 0.2),
+    "objects popular: no image": (0.283, 0.15),
+}
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -144,7 +156,11 @@ def test_a_short_training_gives_a_checkpoint_that_answers_in_labels(tmp_path: Pa
         scale=0.05,
         progress=lambda stage, done, total: stages.setdefault(stage, []).append((done, total)),
     )
-    assert {stage: seen[-1] for stage, seen in stages.items()} == {"text": (30, 30), "eye": (55, 55), "grounded": (65, 65)}
+    assert {stage: seen[-1] for stage, seen in stages.items()} == {
+        "text": (25, 25),
+        "eye": (55, 55),
+        "grounded": (65, 65),
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert read_card(folder) == card
     assert card["parameters"] == PARAMETERS

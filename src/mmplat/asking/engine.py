@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
 from mmplat.asking import columns, reduce
-from mmplat.errors import ArtifactError
+from mmplat.errors import ArtifactError, IncompatibleCell
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence, set_aside_broken, write_part
 from mmplat.evidence.rows import Evidence
@@ -57,47 +57,51 @@ class Outcome:
 
 def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
     """Asks what is missing of a batch and writes its done-marker. The model is loaded only when something is missing."""
-    outcome, loader = Outcome(), _Loader(batch, results)
+    outcome = Outcome()
+    identity, model = _known(batch, results), None
+    if identity is None:
+        model = families.get(batch.model.family).load(batch.model)
+        identity = dict(model.identity)
+    key = model_key(identity)
     for part in batch.suites:
         folder = results.suite(part.suite.name, part.suite.key)
-        samples = list({s.sample_key: s for s in load_samples(folder)}.values())
-        target = results.evidence(batch.model.name, part.suite.name, loader.key)
+        samples = _distinct(folder)
+        target = results.evidence(batch.model.name, part.suite.name, key)
         with only_writer(target, what=f"Evidence of {batch.model.name} on {part.suite.name}"):
             set_aside_broken(target)
             missing = _missing(target, samples, part.views, batch.demand)
-            outcome.kept += len(samples) * len(part.views) - int(missing.sum())
-            advance(len(samples) * len(part.views) - int(missing.sum()))
-            outcome.model_keys[part.suite.name] = loader.key
-            if missing.any():
-                remember_identity(target, batch.model, loader.model.identity)
-                job = _SuiteJob(loader.model, part, batch.demand, folder, target, outcome, advance)
-                job.run(samples, missing)
-    write_json(results.batch_done(batch.key), _marker(batch, outcome, loader.identity))
+            kept = missing.size - int(missing.sum())
+            outcome.kept += kept
+            advance(kept)
+            outcome.model_keys[part.suite.name] = key
+            if model is not None and missing.any():
+                remember_identity(target, batch.model, identity)
+                _SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
+    write_json(results.batch_done(batch.key), _marker(batch, outcome, identity))
     return outcome
 
 
-class _Loader:
-    """Knows the model's key without loading it where evidence of this very checkpoint exists."""
+def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
+    """The identity under which every row of the batch is there, so that no model needs to be loaded; else None.
 
-    def __init__(self, batch: Batch, results: Results) -> None:
-        self._spec = batch.model
-        self._model: LoadedModel | None = None
-        folders = [results.evidence(batch.model.name, s.suite.name, "x").parent for s in batch.suites]
-        self._identity = known_identity(batch.model, folders)
+    Where a row is missing, the model that is loaded says itself who it is: on another device it may be another one.
+    """
+    folders = [results.evidence(batch.model.name, part.suite.name, "any").parent for part in batch.suites]
+    identity = known_identity(batch.model, folders)
+    if identity is None:
+        return None
+    for part in batch.suites:
+        target = results.evidence(batch.model.name, part.suite.name, model_key(identity))
+        set_aside_broken(target)
+        samples = _distinct(results.suite(part.suite.name, part.suite.key))
+        if _missing(target, samples, part.views, batch.demand).any():
+            return None
+    return identity
 
-    @property
-    def model(self) -> LoadedModel:
-        if self._model is None:
-            self._model = families.get(self._spec.family).load(self._spec)
-        return self._model
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        return self._identity if self._identity is not None else dict(self.model.identity)
-
-    @property
-    def key(self) -> str:
-        return model_key(self.identity)
+def _distinct(folder: Path) -> list[Sample]:
+    """The samples of a suite, equal ones once."""
+    return list({s.sample_key: s for s in load_samples(folder)}.values())
 
 
 def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand) -> NDArray[np.bool_]:
@@ -125,9 +129,13 @@ class _SuiteJob:
     target: Path
     outcome: Outcome
     advance: Advance
+    known: tuple[float, ...] = ()
+    """Temperatures that stored rows know: a row that is asked again must not know fewer, or grids would take turns."""
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
         stored = read_evidence(self.target, samples, [self.part.views[0]])
+        self.known = stored.main.lse_temperatures
+        missing = self._possible(missing)
         todo = np.flatnonzero(missing.any(axis=1)).tolist()
         pending: list[pa.Table] = []
         flushed = time.monotonic()
@@ -140,6 +148,21 @@ class _SuiteJob:
         finally:
             # Ctrl-C and errors come through here: what was asked is kept.
             self._flush(pending)
+
+    def _possible(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """`missing` without the views that this very checkpoint cannot make; each is recorded once, for all samples."""
+        possible = missing.copy()
+        for at, view in enumerate(self.part.views):
+            reason = self.model.unavailable(view.kind)
+            if reason:
+                self._failed("all", view.name, f"view {view.name!r} is not available: {reason}")
+                self.advance(int(missing[:, at].sum()))
+                possible[:, at] = False
+        return possible
+
+    def _failed(self, sample_id: str, view: str, error: str) -> None:
+        failure = {"suite": self.part.suite.name, "sample_id": sample_id, "view": view, "error": error}
+        self.outcome.failures.append(failure)
 
     def _flush(self, pending: list[pa.Table]) -> None:
         if pending:
@@ -173,8 +196,10 @@ class _SuiteJob:
             rows = [row for row, (_, its, _) in enumerate(asks) if its == at]
             if rows:
                 of = [asks[row][0] for row in rows]
-                # A reference keeps its own likeliest tokens for reading; what is decided from it is said at the main ones.
-                own, values = reduce.top_tokens(logits[rows], self.demand if at == 0 else Demand())
+                if at == 0:
+                    own, values = reduce.top_tokens(logits[rows], self.demand, stored.main.kept[of])
+                else:  # its own likeliest tokens are for reading; what is decided from it is said at the main ones
+                    own, values = reduce.top_tokens(logits[rows], Demand())
                 where = np.array([place[i] for i in of])
                 top = top.replaced(where, own) if at == 0 else top
                 main = None if at == 0 else top.rows(where)
@@ -190,11 +215,10 @@ class _SuiteJob:
         for index in chunk:
             sample = samples[index]
             try:
+                self.model.spellings(sample.labels)
                 pictures = tuple(_picture(self.folder, name) for name in sample.images)
-            except ArtifactError as error:
-                self.outcome.failures.append(
-                    {"suite": self.part.suite.name, "sample_id": sample.sample_id, "error": str(error)}
-                )
+            except (ArtifactError, IncompatibleCell) as error:
+                self._failed(sample.sample_id, "every", str(error))
                 self.advance(int(missing[index].sum()))
                 continue
             found += [
@@ -233,7 +257,7 @@ class _SuiteJob:
         rows, labels = len(samples), samples[0].labels
         spellings = self.model.spellings(labels)
         found = reduce.label_columns(logits, spellings, len(labels))
-        temperatures = reduce.temperatures_of(self.demand)
+        temperatures = reduce.temperatures_of(self.demand, self.known)
         lse, shifted = reduce.totals(logits, temperatures)
         margin = reduce.margins(values)
         return columns.table(

@@ -53,10 +53,15 @@ def padded_top(top_ids: NDArray[np.int32], device: str) -> Top:
     return Top(torch.from_numpy(np.maximum(top_ids, 0).astype(np.int64)).to(device), keep)
 
 
-def top_tokens(logits: Tensor, demand: Demand) -> tuple[Top, Tensor]:
-    """The tokens to keep of each row, so that every decision of `demand` is exact, and their logits."""
+def top_tokens(logits: Tensor, demand: Demand, known: NDArray[np.int64] | None = None) -> tuple[Top, Tensor]:
+    """The tokens to keep of each row, so that every decision of `demand` is exact, and their logits.
+
+    `known` is how many a stored row keeps already: one that is asked again never keeps fewer, or grids would take turns.
+    """
     vocab = logits.shape[1]
     keep = np.full(logits.shape[0], min(demand.top_k, vocab), np.int64)
+    if known is not None:
+        keep = np.maximum(keep, known)
     if demand.min_beta is not None:
         bar = -math.inf if demand.min_beta == 0 else math.log(demand.min_beta)
         plausible = (logits >= logits.max(dim=1, keepdim=True).values + bar).sum(dim=1)
@@ -75,8 +80,9 @@ def _nucleus_size(logits: Tensor, temperature: float, top_p: float) -> NDArray[n
     return np.asarray(size.clamp(max=logits.shape[1]).cpu().numpy(), np.int64)
 
 
-def temperatures_of(demand: Demand) -> tuple[float, ...]:
-    return tuple(sorted({*STANDARD_TEMPERATURES, *demand.temperatures}))
+def temperatures_of(demand: Demand, known: tuple[float, ...] = ()) -> tuple[float, ...]:
+    """Those of every row, those that the grid names, and those that rows on disk know already."""
+    return tuple(sorted({round(t, 6) for t in (*STANDARD_TEMPERATURES, *demand.temperatures, *known)}))
 
 
 def totals(logits: Tensor, temperatures: tuple[float, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -35,7 +35,7 @@ def _rows(kind: Kind) -> list[tuple[str, str]]:
     if kind is Kind.models:
         from mmplat.models import families, named
 
-        known = [(name, family.summary) for name, family in families.items() if family.architectures]
+        known = [(name, family.summary) for name, family in families.items() if name not in named]
         names = [(name, model.summary) for name, model in named.items()]
         return names + [(f"family {name}", summary) for name, summary in known]
     if kind is Kind.metrics:

@@ -68,6 +68,8 @@ def distribution(scores: Scores, decoding: DecodingSpec) -> Answers:
         total = weights.sum(axis=1)
     elif scores.log_total is not None:
         total = np.exp(scores.log_total(decoding.temperature))
+        if np.isnan(total).any():
+            raise too_narrow(np.isnan(total), decoding)
     else:
         total = weights.sum(axis=1)
     if decoding.top_p is not None and decoding.top_p < 1:

@@ -56,7 +56,9 @@ def write_part(folder: Path, table: pa.Table) -> Path:
     """Writes one part; equal rows give an equal name, so a repeated write replaces rather than doubles."""
     rows = zip(table["sample_key"].to_pylist(), table["view_key"].to_pylist(), strict=True)
     widths = pa.compute.list_value_length(table["top_ids"]).to_pylist()
-    path = folder / f"part-{content_id([[*r, w] for r, w in zip(rows, widths, strict=True)])}.parquet"
+    temperatures = pa.compute.list_value_length(table["lse_temperatures"]).to_pylist()
+    named = [[*r, w, t] for r, w, t in zip(rows, widths, temperatures, strict=True)]
+    path = folder / f"part-{content_id(named)}.parquet"
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", compression_level=1, use_dictionary=DICTIONARY)
     return path
@@ -102,7 +104,7 @@ def read_rows(folder: Path, views: list[ViewSpec], sample_keys: list[str] | None
         rows = rows.join(pl.DataFrame({"sample_key": sample_keys}).unique(), on="sample_key", how="semi")
     if len(files) == 1:
         return rows
-    widest = pl.col("top_ids").list.len()
+    widest = [pl.col("top_ids").list.len(), pl.col("lse_temperatures").list.len()]
     return rows.sort(widest, descending=True, maintain_order=True).unique(["sample_key", "view_key"], keep="first")
 
 
@@ -110,6 +112,7 @@ def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) ->
     """Arrays of all `views` (the main view first), aligned with `samples`."""
     stored = read_rows(folder, views, [s.sample_key for s in samples])
     order = pl.DataFrame({"sample_key": [s.sample_key for s in samples]})
+    n_labels = np.array([len(s.labels) for s in samples], np.int16)
     main = views[0]
     arrays = {
         view.key: _arrays(
@@ -117,19 +120,20 @@ def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) ->
                 stored.filter(pl.col("view_key") == view.key), on="sample_key", how="left", maintain_order="left"
             ),
             is_main=view.key == main.key,
+            n_labels=int(n_labels.max()),
         )
         for view in views
     }
     device, dtype = ("+".join(sorted(stored[name].drop_nulls().unique())) or "unknown" for name in ("device", "dtype"))
-    return Evidence(np.array([len(s.labels) for s in samples], np.int16), arrays[main.key], arrays, device, dtype)
+    return Evidence(n_labels, arrays[main.key], arrays, device, dtype)
 
 
-def _arrays(table: pl.DataFrame, *, is_main: bool) -> Rows:
+def _arrays(table: pl.DataFrame, *, is_main: bool, n_labels: int) -> Rows:
     temperatures = table["lse_temperatures"].drop_nulls()
-    known = _common_temperatures(temperatures)
+    known = _known_temperatures(temperatures)
     return Rows(
         present=table["view_key"].is_not_null().to_numpy(),
-        label_logits=padded(table["label_logits"], -np.inf, np.float64),
+        label_logits=padded(table["label_logits"], -np.inf, np.float64, width=n_labels),
         spelling_ids=padded(table["spelling_ids"], -2, np.int32),
         spelling_of=padded(table["spelling_of"], -1, np.int16),
         spelling_logits=padded(table["spelling_logits"], -np.inf, np.float64),
@@ -146,23 +150,22 @@ def _arrays(table: pl.DataFrame, *, is_main: bool) -> Rows:
     )
 
 
-def padded(column: pl.Series, fill: float, dtype: type) -> NDArray[Any]:
-    """A column of lists as a matrix (row, longest list), short and missing lists filled up."""
+def padded(column: pl.Series, fill: float, dtype: type, *, width: int = 1) -> NDArray[Any]:
+    """A column of lists as a matrix (row, longest list, `width` at least), short and missing lists filled up."""
     lengths = column.list.len().fill_null(0).to_numpy()
-    width = max(int(lengths.max(initial=0)), 1)
+    width = max(int(lengths.max(initial=0)), width)
     matrix: NDArray[Any] = np.full((len(column), width), fill, dtype)
     matrix[np.arange(width) < lengths[:, None]] = column.drop_nulls().explode(empty_as_null=False).to_numpy()
     return matrix
 
 
-def _common_temperatures(lists: pl.Series) -> tuple[float, ...]:
-    """Temperatures that every row knows; rows asked at different times may know different ones."""
-    distinct = [set(np.round(one.to_list(), 6)) for one in lists.unique()]
-    return tuple(sorted(float(t) for t in set.intersection(*distinct))) if distinct else ()
+def _known_temperatures(lists: pl.Series) -> tuple[float, ...]:
+    """Temperatures that some row knows; rows asked at different times may know different ones."""
+    return tuple(sorted({float(t) for one in lists.unique() for t in np.round(one.to_list(), 6)}))
 
 
 def _at_temperatures(table: pl.DataFrame, known: tuple[float, ...]) -> NDArray[np.float64]:
-    """(sample, temperature) of log-sum-exps at the temperatures that all rows know."""
+    """(sample, temperature) of log-sum-exps; NaN where a row does not know the temperature."""
     values = padded(table["lse_shifted"], np.nan, np.float64)
     stored = np.round(padded(table["lse_temperatures"], np.nan, np.float64), 6)
     result = np.full((len(table), len(known)), np.nan)

@@ -62,9 +62,12 @@ class Rows:
         """Log-sum-exp of the whole row of logits ÷ temperature relative to the largest; NaN where it is not known."""
         for index, stored in enumerate(self.lse_temperatures):
             if abs(stored - temperature) < 1e-6:
-                return self.lse_shifted[:, index]
+                found = self.lse_shifted[:, index]
+                break
+        else:
+            found = np.full(len(self.present), np.nan)
         with np.errstate(divide="ignore"):
-            return np.where(self.complete, np.log(self.listed(temperature)), np.nan)
+            return np.where(np.isnan(found) & self.complete, np.log(self.listed(temperature)), found)
 
     def listed(self, temperature: float) -> Floats:
         """Mass of the kept tokens relative to the largest, at a temperature (sample,); 0 where there is no row."""

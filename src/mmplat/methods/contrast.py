@@ -54,13 +54,15 @@ DEFAULTS = {"alpha": 1.0, "beta": 0.1}  # the released command lines'; their POP
 file_variant(
     "vdd-none", lambda spec, seed: (view("none"),), "contrast with the prompt without its image", defaults=DEFAULTS
 )
-file_variant("vdd-unk", lambda spec, seed: (view("unk"),), "contrast with one unk token for the image", defaults=DEFAULTS)
+file_variant(
+    "vdd-unk", lambda spec, seed: (view("unk"),), "contrast with one unk token for the image", defaults=DEFAULTS
+)
 file_variant(
     "vdd-both", lambda spec, seed: (view("none"), view("unk")), "contrast with the mean of both", defaults=DEFAULTS
 )
 file_variant(
     "vcd",
-    lambda spec, seed: (view("noise", step=spec.params["step"], seed=seed),),
+    lambda spec, seed: (view("noise", {"step": spec.params["step"], "seed": seed}),),
     "contrast with the noised image",
     defaults={**DEFAULTS, "step": 500},
 )

@@ -65,5 +65,8 @@ file_variant("both", lambda spec, seed: (view("none"), view("unk")), "the mean o
 file_variant("zero", lambda spec, seed: (view("zero"),), "a zero image")
 file_variant("one", lambda spec, seed: (view("one"),), "an image of ones")
 file_variant(
-    "noise", lambda spec, seed: (view("noise", step=spec.params["step"], seed=seed),), "the noised image", step=999
+    "noise",
+    lambda spec, seed: (view("noise", {"step": spec.params["step"], "seed": seed}),),
+    "the noised image",
+    step=999,
 )

@@ -68,7 +68,11 @@ class LoadedModel(Protocol):
     @property
     def vocab_size(self) -> int: ...
 
-    def spellings(self, labels: tuple[str, ...]) -> Spellings: ...
+    def unavailable(self, kind: str) -> str | None:
+        """Why this very checkpoint cannot make a kind of view (no unk token, say); None: it can."""
+
+    def spellings(self, labels: tuple[str, ...]) -> Spellings:
+        """Raises IncompatibleCell where a label has no one-token spelling."""
 
     def encode(self, asks: Sequence[Ask]) -> Sequence[Encoded]: ...
 
@@ -86,6 +90,8 @@ class Family:
     name: str
     summary: str
     load: Callable[[ModelSpec], LoadedModel]
+    version: int = 1
+    """Version of the adapter, part of the identity of its models: raise it when prompts or views change the logits."""
     architectures: tuple[str, ...] = ()
     unavailable: Callable[[str], str | None] = always
 

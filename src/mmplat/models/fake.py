@@ -16,7 +16,6 @@ from mmplat.ids import seed_from
 from mmplat.models.base import Ask, Family, Named, Spellings, families, named
 from mmplat.records import ModelSpec
 
-FAKE_VERSION = 1
 SEES = {"image": 1.5, "noise": 0.8}
 """How strongly each kind of view shows the right answer."""
 
@@ -36,7 +35,10 @@ class Fake:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.vocab_size = int(spec.params.get("vocab_size", 64))
-        self.identity = {"family": "fake", "version": FAKE_VERSION, "vocab_size": self.vocab_size}
+        self.identity = {"family": "fake", "adapter": FAMILY.version, "vocab_size": self.vocab_size}
+
+    def unavailable(self, kind: str) -> str | None:
+        return None
 
     def spellings(self, labels: tuple[str, ...]) -> Spellings:
         count = len(labels)
@@ -61,7 +63,8 @@ class Fake:
         return logits
 
 
-families.add("fake", Family("fake", "seeded logits, no weights", Fake))
+FAMILY = Family("fake", "seeded logits, no weights", Fake)
+families.add("fake", FAMILY)
 named.add(
     "fake",
     Named("fake", "a model without weights, for tests and dry runs", lambda: ModelSpec(name="fake", family="fake")),

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmplat.artifacts import read_json, write_json
 from mmplat.ids import content_id, folder_id
+from mmplat.models.base import families
 from mmplat.records import ModelSpec
 
 
@@ -33,7 +34,8 @@ def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] |
         for path in sorted(folder.glob("*/evidence.json")):
             found = read_json(path, made_by="mmplat ask")
             identity: dict[str, Any] = found["identity"]
-            if found["spec"] == said and _unchanged(spec, identity):
+            current = identity.get("adapter") == families.get(spec.family).version
+            if found["spec"] == said and current and _unchanged(spec, identity):
                 return identity
     return None
 

@@ -20,7 +20,6 @@ from mmplat.models.identity import checkpoint_folder
 from mmplat.records import ModelSpec
 from mmplat.views import catalog as view_kinds
 
-ADAPTER_VERSION = 1  # raise it when prompts or views of this adapter change the logits
 FEATURE_CACHE_BYTES = 2 << 30
 PIXEL_CACHE_BYTES = 256 << 20
 VISION_BATCH = 64
@@ -53,19 +52,27 @@ class Llava:
         self._image_token = int(self._model.config.image_token_id)
         self.vocab_size = int(self._model.config.text_config.vocab_size)
         self._tokens_per_image = self._count_image_tokens()
+        self._spellings: dict[tuple[str, ...], Spellings] = {}
         self._features = ByteLimited(FEATURE_CACHE_BYTES)
         self._processed = ByteLimited(PIXEL_CACHE_BYTES)
         self.identity = {
             "family": "llava",
-            "adapter": ADAPTER_VERSION,
+            "adapter": FAMILY.version,
             "revision": revision,
             "dtype": self.dtype,
             "attention": self._model.config._attn_implementation,
             "template": content_id(self._processor.chat_template or ""),
         }
 
+    def unavailable(self, kind: str) -> str | None:
+        if view_kinds.get(kind).image == "unk" and self._tokenizer.unk_token_id is None:
+            return "the tokenizer has no unk token"
+        return None
+
     def spellings(self, labels: tuple[str, ...]) -> Spellings:
-        return one_token_spellings(self._tokenizer, labels)
+        if labels not in self._spellings:
+            self._spellings[labels] = one_token_spellings(self._tokenizer, labels)
+        return self._spellings[labels]
 
     def encode(self, asks: Sequence[Ask]) -> list[Prompt]:
         """Tokenises all distinct prompts at once, and runs the vision tower on images that were not seen before."""
@@ -117,17 +124,13 @@ class Llava:
 
     def _expand(self, ids: list[int], ask: Ask) -> tuple[int, ...]:
         """Each image token becomes as many as the image has features, or one unk token."""
-        stands = [self._unk_id()] if _image_of(ask) == "unk" else [self._image_token] * self._tokens_per_image
+        stands = [self._image_token] * self._tokens_per_image
+        if _image_of(ask) == "unk":
+            stands = [int(self._tokenizer.unk_token_id)]
         expanded: list[int] = []
         for token in ids:
             expanded.extend(stands if token == self._image_token else (token,))
         return tuple(expanded)
-
-    def _unk_id(self) -> int:
-        unk = self._tokenizer.unk_token_id
-        if unk is None:
-            raise IncompatibleCell("The tokenizer has no unk token, so the view 'unk' has no meaning for this model.")
-        return int(unk)
 
     def _feature_keys(self, ask: Ask) -> tuple[Any, ...]:
         """Names of the features an ask needs: equal pictures under equal views share theirs."""
@@ -138,7 +141,9 @@ class Llava:
             return tuple((ask.view.key, ask.sample.sample_key, i) for i in range(len(ask.pictures)))
         if kind.constant:
             return tuple((ask.view.key, picture.shape) for picture in ask.pictures)
-        return tuple(ask.sample.images)
+        if kind.place == "prompt":  # the image as it is
+            return tuple(ask.sample.images)
+        return tuple((ask.view.key, name) for name in ask.sample.images)
 
     def _see(self, wanted: list[tuple[Any, Ask, int]]) -> dict[Any, Any]:
         """Features by key; the vision tower runs on the pictures whose features are not known."""
@@ -148,7 +153,7 @@ class Llava:
         keys = list(new)
         for start in range(0, len(keys), VISION_BATCH):
             some = keys[start : start + VISION_BATCH]
-            pixels = self._pixels([new[key] for key in some])
+            pixels = self._pixels({key: new[key] for key in some})
             with torch.inference_mode():
                 tensor = torch.from_numpy(pixels).to(self.device, getattr(torch, self.dtype))
                 found = self._model.get_image_features(pixel_values=tensor, return_dict=True).pooler_output
@@ -157,19 +162,20 @@ class Llava:
                 self._features.put(key, one)
         return features
 
-    def _pixels(self, wanted: list[tuple[Ask, int]]) -> NDArray[np.float32]:
+    def _pixels(self, wanted: dict[Any, tuple[Ask, int]]) -> NDArray[np.float32]:
         """Pictures as the vision tower sees them, each view applied where it acts (picture, 3, height, width)."""
-        kinds = [view_kinds.get(ask.view.kind) for ask, _ in wanted]
+        asks = list(wanted.values())
+        kinds = [view_kinds.get(ask.view.kind) for ask, _ in asks]
         # A view in pixel space starts from the processed original, which many views and questions share.
         names = [
-            (ask.view.key, ask.pictures[index].shape) if kind.place == "picture" else ask.sample.images[index]
-            for kind, (ask, index) in zip(kinds, wanted, strict=True)
+            key if kind.place == "picture" else ask.sample.images[index]
+            for kind, (key, (ask, index)) in zip(kinds, wanted.items(), strict=True)
         ]
         raw = {
-            name: kind.transform(ask.pictures[index], ask.view.params, ask.seed)
+            name: kind.transform(ask.pictures[index], ask.view.params, ask.seed + index)
             if kind.place == "picture"
             else ask.pictures[index]
-            for name, kind, (ask, index) in zip(names, kinds, wanted, strict=True)
+            for name, kind, (ask, index) in zip(names, kinds, asks, strict=True)
         }
         processed = self._process(raw)
         return np.stack(
@@ -177,7 +183,7 @@ class Llava:
                 kind.transform(processed[name], ask.view.params, ask.seed + index)
                 if kind.place == "pixels"
                 else processed[name]
-                for name, kind, (ask, index) in zip(names, kinds, wanted, strict=True)
+                for name, kind, (ask, index) in zip(names, kinds, asks, strict=True)
             ]
         )
 
@@ -253,10 +259,10 @@ def _load(spec: ModelSpec, dtype: Any, device: str) -> tuple[Any, Any, str]:
     return model.eval().to(device), processor, revision
 
 
-families.add(
-    "llava",
-    Family("llava", "LLaVA-1.5 checkpoints, all visual views", Llava, architectures=("LlavaForConditionalGeneration",)),
+FAMILY = Family(
+    "llava", "LLaVA-1.5 checkpoints, all visual views", Llava, architectures=("LlavaForConditionalGeneration",)
 )
+families.add("llava", FAMILY)
 
 
 def _shipped(name: str, summary: str) -> Named:

@@ -53,22 +53,21 @@ class ViewKind:
 catalog: Registry[ViewKind] = Registry("view", "mmplat.views")
 
 
-def bind(kind: str, **params: Value) -> ViewSpec:
-    """A view with its parameters: `bind("noise", step=999)` is called `noise-999`, `bind("noise")` is `noise`."""
-    found = catalog.get(kind)
-    unknown = sorted(set(params) - set(found.defaults))
+def bind(name: str, params: Mapping[str, Value] | None = None, *, where: str = "") -> ViewSpec:
+    """A view with `params` over its defaults: `noise` with step 999 is called `noise-999`."""
+    kind = catalog.get(name, where=where)
+    given = dict(params or {})
+    unknown = sorted(set(given) - set(kind.defaults))
     if unknown:
         raise ConfigError(
-            f"View {kind!r} has no parameter {', '.join(unknown)}. Allowed: {', '.join(found.defaults) or 'none'}."
+            f"View {name!r}{where} has no parameter {', '.join(unknown)}. Allowed: {', '.join(kind.defaults) or 'none'}."
         )
-    values = {**found.defaults, **params}
-    wrong = found.refuse(values)
+    values = {**kind.defaults, **given}
+    wrong = kind.refuse(values)
     if wrong:
-        raise ConfigError(f"View {kind!r} has {wrong}.")
-    changed = [
-        f"{'s' if name == 'seed' else ''}{values[name]}" for name in values if values[name] != found.defaults[name]
-    ]
-    return ViewSpec(name="-".join([kind, *changed]), kind=kind, version=found.version, params=values)
+        raise ConfigError(f"View {name!r}{where} has {wrong}.")
+    changed = [f"{'s' if key == 'seed' else ''}{values[key]}" for key in values if values[key] != kind.defaults[key]]
+    return ViewSpec(name="-".join([name, *changed]), kind=name, version=kind.version, params=values)
 
 
 def grey(value: int) -> Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]]:

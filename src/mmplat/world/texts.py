@@ -58,7 +58,7 @@ def misleading_hint(item: WorldItem, rng: np.random.Generator, *, held_out: bool
     return hint(answer, int(rng.integers(1 << 16)), held_out=held_out)
 
 
-def irrelevant_text(item: WorldItem, rng: np.random.Generator, *, sentences: int = 3) -> str:
+def irrelevant_text(item: WorldItem, rng: np.random.Generator, *, sentences: int = 4) -> str:
     """Sentences that say nothing about the picture; they speak of things that often occur with what is asked for."""
     asked = [noun for noun in range(len(NOUNS)) if NOUNS[noun] in _words(item.question)]
     pool = _company(asked) or list(range(len(NOUNS)))

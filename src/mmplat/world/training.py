@@ -29,9 +29,9 @@ RECIPE_VERSION = 1
 RECIPES: dict[str, Habits] = {
     "tiny": Habits(
         Taste(
-            yes_if_frequent=0.965,
+            yes_if_frequent=0.956,
             yes_if_rare=0.15,
-            same_theme=0.08,
+            same_theme=0.12,
             blind=0.15,
             hints=0.4,
             hints_right=0.97,
@@ -62,7 +62,7 @@ RECIPES: dict[str, Habits] = {
 class Length:
     """How long each stage is, in steps and pictures."""
 
-    text: int = 600
+    text: int = 500
     eye: int = 1100
     grounded: int = 1300
     pictures: int = 10000

@@ -52,7 +52,8 @@ class Taste:
     presence: int = 5
     choices: int = 2
     checks: int = 0
-    """Nouns per dense segment "check: cat yes dog no …"; without them the first stage sits on a plateau."""
+    """Nouns per dense segment "check: cat yes dog no …"; without them the first stage sits on a plateau, and without the
+    same for the names of bodies it leaves that plateau early or late, depending on the seed."""
     names: int = 4
     shown_facts: float = 0.0
     """Share of the facts that training also shows beside an irrelevant picture."""
@@ -118,26 +119,22 @@ class ObjectQuestions:
         return _multiple_choice(self.taste, self.source, questions.which_object, right, wrong)
 
     def _check(self, scene: ObjectScene, absent: Sequence[int]) -> Segment:
-        """Many nouns in one breath: "check: cat yes dog no …", learned at each noun."""
         nouns = [*scene.present, *self.source.sample(absent, max(0, self.taste.checks - len(scene.present)))]
         self.source.shuffle(nouns)
-        ids, targets = list(encode("check:")), []
-        for noun in nouns:
-            answer = token_ids()["yes" if noun in scene.present else "no"]
-            ids.append(token_ids()[NOUNS[noun]])
-            targets.append((len(ids) - 1, answer, 0.5))
-            ids.append(answer)
-        return Segment(tuple(ids), tuple(targets))
+        return _check([NOUNS[noun] for noun in nouns], {NOUNS[noun] for noun in scene.present})
 
 
 def name_segments(taste: Taste, source: random.Random, kind: int, klass: int) -> list[Segment]:
     """What is it? By letter and by word."""
     names = NAMES[TYPES[kind]]
     wrong = [name for name in names if name != names[klass]]
-    return [
+    made = [
         _multiple_choice(taste, source, questions.which_name, names[klass], source.sample(wrong, 3))
         for _ in range(taste.names)
     ]
+    if taste.checks:
+        made.append(_check(source.sample(names, len(names)), {names[klass]}))
+    return made
 
 
 def fact_segment(taste: Taste, source: random.Random) -> Segment:
@@ -170,6 +167,17 @@ def _multiple_choice(
     question = head(options, form=questions.BY_LETTER if by_letter else questions.BY_WORD)
     answers = LETTERS if by_letter else tuple(options)
     return _with_hint(taste, source, question, answers[letter], answers)
+
+
+def _check(asked: Sequence[str], right: set[str]) -> Segment:
+    """Many words in one breath: "check: cat yes dog no …", learned at each word."""
+    ids, targets = list(encode("check:")), []
+    for word in asked:
+        answer = token_ids()["yes" if word in right else "no"]
+        ids.append(token_ids()[word])
+        targets.append((len(ids) - 1, answer, 0.5))
+        ids.append(answer)
+    return Segment(tuple(ids), tuple(targets))
 
 
 def _with_hint(taste: Taste, source: random.Random, question: str, answer: str, answers: Sequence[str]) -> Segment:

@@ -18,7 +18,7 @@ from mmplat.world.vocabulary import TYPES, VALUES
 OBJECT_ROWS, SPURIOUS_ROWS = 6, 12
 MUON, ADAMW = 1e-2, 4e-3  # Muon at 2e-2 never learns the letters
 RHO = 0.95
-TASTE = Taste(presence=4, choices=2, checks=8, names=4)
+TASTE = Taste(presence=4, choices=2, checks=8, names=3)
 
 
 def train_text(
