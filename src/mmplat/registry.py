@@ -9,14 +9,28 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from mmplat.errors import DuplicateName, UnknownName
+from mmplat.errors import ConfigError, DuplicateName, UnknownName
 
 T = TypeVar("T")
+V = TypeVar("V")
 log = logging.getLogger(__name__)
+
+
+def with_defaults(
+    kind: str, name: str, defaults: Mapping[str, V], given: Mapping[str, V] | None, *, where: str = ""
+) -> dict[str, V]:
+    """Parameters of an extension: `given` over `defaults`; one that it does not have is an error that lists those it has."""
+    unknown = sorted(set(given or {}) - set(defaults))
+    if unknown:
+        raise ConfigError(
+            f"{kind.capitalize()} {name!r}{where} has no parameter {', '.join(unknown)}. "
+            f"Allowed: {', '.join(defaults) or 'none'}."
+        )
+    return {**defaults, **(given or {})}
 
 
 class Registry(Generic[T]):

@@ -15,7 +15,7 @@ from mmplat.decoding.filters import Scores, sort_scores
 from mmplat.errors import ConfigError
 from mmplat.evidence.rows import Evidence, Rows
 from mmplat.records import MethodSpec, ViewSpec
-from mmplat.registry import Registry
+from mmplat.registry import Registry, with_defaults
 
 Floats = NDArray[np.float64]
 Value = float | int | str
@@ -59,14 +59,7 @@ catalog: Registry[MethodKind] = Registry("method", "mmplat.methods")
 def bind(name: str, params: Mapping[str, Value] | None = None, *, seed: int = 0, where: str = "") -> Method:
     """The method called `name` with `params` over its defaults; parameters that differ show in its name."""
     kind = catalog.get(name, where=where)
-    given = dict(params or {})
-    unknown = sorted(set(given) - set(kind.defaults))
-    if unknown:
-        raise ConfigError(
-            f"Method {name!r}{where} has no parameter {', '.join(unknown)}. "
-            f"Allowed: {', '.join(kind.defaults) or 'none'}."
-        )
-    values = {**kind.defaults, **given}
+    values = with_defaults("method", name, kind.defaults, params, where=where)
     changed = [f"{key}={value:g}" if isinstance(value, (int, float)) else f"{key}={value}"
                for key, value in values.items() if value != kind.defaults[key]]  # fmt: skip
     full = f"{name}({','.join(changed)})" if changed else name

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.errors import ConfigError
 from mmplat.records import SuiteSpec
-from mmplat.registry import Registry
+from mmplat.registry import Registry, with_defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,7 @@ def bind(
 ) -> SuiteSpec:
     """The suite called `kind` with `params` over its defaults; parameters that differ show in its name, its size does not."""
     suite = catalog.get(kind, where=where)
-    given = dict(params or {})
-    unknown = sorted(set(given) - set(suite.defaults))
-    if unknown:
-        raise ConfigError(
-            f"Suite {kind!r}{where} has no parameter {', '.join(unknown)}. "
-            f"Allowed: {', '.join(suite.defaults) or 'none'}."
-        )
-    values = {**suite.defaults, **given}
+    values = with_defaults("suite", kind, suite.defaults, params, where=where)
     changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key != SIZE]
     full = name or (f"{kind}({','.join(changed)})" if changed else kind)
     return SuiteSpec(name=full, kind=kind, version=suite.version, params=values, limit=limit)

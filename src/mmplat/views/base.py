@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmplat.errors import ConfigError
 from mmplat.records import ViewSpec
-from mmplat.registry import Registry
+from mmplat.registry import Registry, with_defaults
 
 Place = Literal["prompt", "picture", "pixels"]
 Value = int | float | str
@@ -56,13 +56,7 @@ catalog: Registry[ViewKind] = Registry("view", "mmplat.views")
 def bind(name: str, params: Mapping[str, Value] | None = None, *, where: str = "") -> ViewSpec:
     """A view with `params` over its defaults: `noise` with step 999 is called `noise-999`."""
     kind = catalog.get(name, where=where)
-    given = dict(params or {})
-    unknown = sorted(set(given) - set(kind.defaults))
-    if unknown:
-        raise ConfigError(
-            f"View {name!r}{where} has no parameter {', '.join(unknown)}. Allowed: {', '.join(kind.defaults) or 'none'}."
-        )
-    values = {**kind.defaults, **given}
+    values = with_defaults("view", name, kind.defaults, params, where=where)
     wrong = kind.refuse(values)
     if wrong:
         raise ConfigError(f"View {name!r}{where} has {wrong}.")
