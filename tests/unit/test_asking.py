@@ -371,3 +371,20 @@ def test_a_view_that_this_checkpoint_cannot_make_fails_its_methods_alone(results
         in failed["error"]
     )
     assert not ran.table("metrics")["run_id"].is_in([failed["run_id"]]).any()
+
+
+def test_logits_that_are_no_numbers_fail_their_samples_alone(results, monkeypatch):
+    from mmplat.models.fake import Fake
+
+    row = Fake._row
+
+    def overflows(self, ask):
+        logits = row(self, ask)
+        return logits * np.nan if ask.view.kind == "none" and ask.sample.sample_id.endswith("-1") else logits
+
+    monkeypatch.setattr(Fake, "_row", overflows)
+    ran = run_grid(GRID, results)
+    failed = ran.table("predictions").filter(pl.col("error").is_not_null())
+    assert failed.height > 0
+    assert failed["error"].str.contains("made the model say NaN; try dtype float32").all()
+    assert not ran.table("metrics")["value"].is_nan().any()

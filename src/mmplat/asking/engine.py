@@ -74,7 +74,11 @@ def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) ->
             outcome.kept += kept
             advance(kept)
             outcome.model_keys[part.suite.name] = key
-            if model is not None and missing.any():
+            if missing.any():
+                if model is None:  # it was complete a moment ago
+                    raise ArtifactError(
+                        f"Evidence in {target} was removed while it was read. Run the same command again."
+                    )
                 remember_identity(target, batch.model, identity)
                 _SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
     write_json(results.batch_done(batch.key), _marker(batch, outcome, identity))
@@ -188,7 +192,8 @@ class _SuiteJob:
         if not asks:
             return []
         logits = self._forward([one for _, _, one in asks])
-        seconds = (time.perf_counter() - began) / len(asks)
+        asks, logits = self._numbers_only(samples, asks, logits)
+        seconds = (time.perf_counter() - began) / max(len(asks), 1)
         top = reduce.padded_top(stored.main.top_ids[chunk], self.model.device)
         place = {index: row for row, index in enumerate(chunk)}
         tables = []
@@ -227,6 +232,18 @@ class _SuiteJob:
                 if missing[index, at]
             ]
         return found
+
+    def _numbers_only(
+        self, samples: list[Sample], asks: list[tuple[int, int, Ask]], logits: Any
+    ) -> tuple[list[tuple[int, int, Ask]], Any]:
+        """Drops samples of which a view gave NaN (an overflow in half precision): they fail, and decide nothing."""
+        broken = {asks[row][0]: asks[row][2].view.name for row in logits.isnan().any(dim=1).nonzero()[:, 0].tolist()}
+        if not broken:
+            return asks, logits
+        for index, view in broken.items():
+            self._failed(samples[index].sample_id, "every", f"view {view!r} made the model say NaN; try dtype float32")
+        rows = [row for row, (index, _, _) in enumerate(asks) if index not in broken]
+        return [asks[row] for row in rows], logits[rows]
 
     def _forward(self, asks: list[Ask]) -> Any:
         """Next-token logits of all asks (ask, vocab), in few forwards of similar length."""
