@@ -121,6 +121,15 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_equal_seeds_give_equal_weights(tmp_path: Path) -> None:
+    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
+    for folder, seed in ((first, 3), (second, 3), (other, 4)):
+        train(folder, seed=seed, scale=0.004)
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (first, second, other)]
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2]
+
+
 def test_a_short_text_stage_reaches_the_recorded_loss() -> None:
     from mmplat.world.training_concepts import concept_table, teach_words
     from mmplat.world.training_text import train_text

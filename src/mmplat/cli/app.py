@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from mmplat import __version__
@@ -43,19 +42,11 @@ def version() -> None:
 def main() -> None:
     """Entry point. Errors of ours are messages; anything else is a defect and keeps its traceback."""
     try:
-        code = app(standalone_mode=False)
+        app()  # leaves by SystemExit, mistakes in options included
     except MmplatError as error:
         typer.echo(f"error: {error}", err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe (`| head`) has gone; what it wanted, it has.
-        sys.stderr.close()
-        code = 0
-    if code == INTERRUPTED:
-        typer.echo("Interrupted. What was finished is kept: run the same command again to continue.", err=True)
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("Interrupted. What was finished is kept: run the same command again to continue.", err=True)
+        raise

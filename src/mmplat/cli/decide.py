@@ -25,14 +25,14 @@ def decide(
     from mmplat.grid import load_grid
     from mmplat.plan import make_plan, read_plan, write_plan
 
+    if (model is None) != (suite is None):
+        raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
     place = artifacts.results(results)
     if plan is not None:
         made = read_plan(plan)
     else:
         made = make_plan(load_grid(grid))
         write_plan(made, place)
-    if (model is None) != (suite is None):
-        raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
     pairs = made.pairs if model is None or suite is None else (made.pair(model, suite),)
     for pair in pairs:
         with bar(

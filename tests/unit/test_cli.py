@@ -1,0 +1,68 @@
+"""The command line as a user meets it: real processes, exit codes, one clear line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MMPLAT = str(Path(sys.executable).parent / "mmplat")
+
+
+def mmplat(*words, **settings):
+    return subprocess.run([MMPLAT, *words], capture_output=True, text=True, **settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["plan", "--gird", "x"], 2, "No such option"),
+        (["plan", "--grid", "none.yaml"], 2, "error: There is no grid file none.yaml"),
+        (["list", "modles"], 2, "modles"),
+        (["decide", "--model", "fake"], 2, "--model and --suite go together"),
+        (["prepare", "none.json"], 1, "error: none.json does not exist. `mmplat plan --write` makes it."),
+    ],
+)
+def test_a_mistake_is_a_message_and_an_exit_code_and_never_a_traceback(words, code, message, tmp_path):
+    done = mmplat(*words, cwd=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["models", "suites", "methods", "decodings", "views", "metrics"])
+def test_everything_that_may_stand_in_a_grid_is_listed_with_a_line(kind):
+    done = mmplat("list", kind)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) > 2
+    assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    done = subprocess.run(f"{MMPLAT} list methods | head -1", shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_verbs_run_one_by_one_and_say_what_they_made(tmp_path):
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("campaign: c\nmodels: [fake]\nsuites: [world-objects]\nlimit: 30\n")
+    where = ["--results", str(tmp_path / "results")]
+    for verb in ("plan", "prepare", "ask", "decide"):
+        done = mmplat(verb, "--grid", str(grid), *where, *(["--write"] if verb == "plan" else []))
+        assert done.returncode == 0, done.stderr
+    assert mmplat("publish", "c", "--no-tracking", *where).returncode == 0
+    ranked = mmplat("leaderboard", "--campaign", "c", "--format", "csv", *where)
+    assert "naive" in ranked.stdout
+    strict = mmplat("status", "--strict", "--grid", str(grid), *where)
+    assert strict.returncode == 0
+    assert "pairs    1 of 1 decided" in strict.stdout
+
+
+def test_a_campaign_that_is_not_done_fails_strict_status(tmp_path):
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("campaign: c\nmodels: [fake]\nsuites: [world-objects]\nlimit: 30\n")
+    done = mmplat("status", "--strict", "--grid", str(grid), "--results", str(tmp_path))
+    assert done.returncode == 1
+    assert "is not complete: 0 of 1 batches asked" in done.stderr
