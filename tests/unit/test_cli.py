@@ -66,3 +66,20 @@ def test_a_campaign_that_is_not_done_fails_strict_status(tmp_path):
     done = mmplat("status", "--strict", "--grid", str(grid), "--results", str(tmp_path))
     assert done.returncode == 1
     assert "is not complete: 0 of 1 batches asked" in done.stderr
+
+
+def test_a_failed_sample_is_an_exit_code_unless_the_workflow_goes_on(tmp_path):
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("campaign: c\nmodels: [fake]\nsuites: [world-objects]\nlimit: 30\n")
+    common = ["--grid", str(grid), "--results", str(tmp_path / "results")]
+    assert mmplat("prepare", *common).returncode == 0
+    next((tmp_path / "results").rglob("*.png")).unlink()
+    asked = mmplat("ask", *common)
+    assert asked.returncode == 1
+    assert "is missing" in asked.stderr
+    assert "everything else was asked and is kept" in asked.stderr
+    decided = mmplat("decide", *common)
+    assert decided.returncode == 1
+    assert "1 cells lack samples" in decided.stderr
+    assert mmplat("ask", *common, "--keep-going").returncode == 0
+    assert mmplat("decide", *common, "--keep-going").returncode == 0

@@ -121,6 +121,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights(tmp_path: Path) -> None:
     first, second, other = (tmp_path / name for name in ("first", "second", "other"))
     for folder, seed in ((first, 3), (second, 3), (other, 4)):

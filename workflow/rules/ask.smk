@@ -10,7 +10,7 @@ rule ask:
     wildcard_constraints:
         batch="[0-9a-f]+",
     shell:
-        "mmplat ask {input.batch:q} --threads {threads} > {log} 2>&1"
+        "mmplat ask {input.batch:q} --threads {threads} --keep-going > {log} 2>&1"
 
 
 # Creating MLflow's tables takes half a minute: it runs beside the asking.

@@ -8,4 +8,4 @@ rule decide:
     log:
         LOGS / "decide-{model}-{suite}.log",
     shell:
-        "mmplat decide {input.plan:q} --model {wildcards.model:q} --suite {wildcards.suite:q} > {log} 2>&1"
+        "mmplat decide {input.plan:q} --model {wildcards.model:q} --suite {wildcards.suite:q} --keep-going > {log} 2>&1"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
+
+if TYPE_CHECKING:
+    from mmplat.artifacts import Results
+    from mmplat.records import Batch
 
 
 def ask(
@@ -16,10 +20,12 @@ def ask(
     ] = None,
     grid: GridOption = DEFAULT_GRID,
     threads: Annotated[int | None, typer.Option(help="CPU threads of the model.  [default: all cores]")] = None,
+    keep_going: KeepGoingOption = False,
     results: ResultsOption = None,
 ) -> None:
     """Ask what is missing and keep it. Killed at any moment, the same command goes on where it stopped."""
     from mmplat import artifacts
+    from mmplat.errors import CampaignFailed
     from mmplat.grid import load_grid
     from mmplat.plan import make_plan, write_plan
     from mmplat.records import Batch
@@ -35,19 +41,19 @@ def ask(
         import torch
 
         torch.set_num_threads(threads)
-    for one in wanted:
-        _ask_one(one, place)
+    failed = sum(_ask_one(one, place) for one in wanted)
+    if failed and not keep_going:
+        raise CampaignFailed(
+            f"{failed} failures were recorded; everything else was asked and is kept. Mend the cause and run this again."
+        )
 
 
-def _ask_one(batch: object, place: object) -> None:
-    from mmplat.artifacts import Results
+def _ask_one(batch: Batch, place: Results) -> int:
+    """Asks one batch, says what it came to, and returns how many failures were recorded."""
     from mmplat.asking import ask as ask_batch
     from mmplat.cli.progress import bar
     from mmplat.preparing import load_metadata
-    from mmplat.records import Batch
 
-    assert isinstance(batch, Batch)
-    assert isinstance(place, Results)
     sizes = [load_metadata(place.suite(s.suite.name, s.suite.key))["n"] * len(s.views) for s in batch.suites]
     with bar(f"ask {batch.model.name}", sum(sizes)) as advance:
         outcome = ask_batch(batch, place, advance=advance)
@@ -59,3 +65,4 @@ def _ask_one(batch: object, place: object) -> None:
         typer.echo(f"failed: {failure['suite']} {failure['sample_id']}: {failure['error']}", err=True)
     if len(outcome.failures) > 5:
         typer.echo(f"… and {len(outcome.failures) - 5} more failed samples, all in the batch's done-marker", err=True)
+    return len(outcome.failures)

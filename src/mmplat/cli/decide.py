@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
 
 
 def decide(
@@ -15,13 +15,14 @@ def decide(
     model: Annotated[str | None, typer.Option(help="Only this model (needs --suite).")] = None,
     suite: Annotated[str | None, typer.Option(help="Only this suite (needs --model).")] = None,
     grid: GridOption = DEFAULT_GRID,
+    keep_going: KeepGoingOption = False,
     results: ResultsOption = None,
 ) -> None:
     """Decide all cells from the stored evidence."""
     from mmplat import artifacts
     from mmplat.cli.progress import bar
     from mmplat.deciding import decide as decide_pair
-    from mmplat.errors import ConfigError
+    from mmplat.errors import CampaignFailed, ConfigError
     from mmplat.grid import load_grid
     from mmplat.plan import make_plan, read_plan, write_plan
 
@@ -34,8 +35,16 @@ def decide(
         made = make_plan(load_grid(grid))
         write_plan(made, place)
     pairs = made.pairs if model is None or suite is None else (made.pair(model, suite),)
+    failed = 0
     for pair in pairs:
         with bar(
             f"decide {pair.model.name} × {pair.suite.name}", len(pair.methods) * len(made.grid.decodings)
         ) as advance:
-            typer.echo(str(decide_pair(made, pair, place, advance=advance)))
+            done = decide_pair(made, pair, place, advance=advance)
+        failed += artifacts.read_json(done, made_by="mmplat decide")["failed"]
+        typer.echo(str(done))
+    if failed and not keep_going:
+        raise CampaignFailed(
+            f"{failed} cells lack samples that could not be asked, and say so in their `status` and `error`; the others are "
+            "done. Mend the cause, run `mmplat ask` with this grid, then this again."
+        )

@@ -11,4 +11,10 @@ GridOption = Annotated[Path, typer.Option("--grid", "-g", help="The grid file.",
 ResultsOption = Annotated[
     Path | None, typer.Option("--results", help="Results folder.  [default: $MMPLAT_RESULTS, else results]")
 ]
+KeepGoingOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going", help="Exit with 0 although samples failed: they are recorded, and status --strict tells."
+    ),
+]
 DEFAULT_GRID = Path("config/grid.yaml")

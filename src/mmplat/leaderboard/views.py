@@ -107,7 +107,7 @@ def evidence_sql(root: Path | None) -> str:
     same = "model, suite, model_key, sample_key, view_key"
     return (
         f"CREATE VIEW evidence AS {rows} "
-        f"QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY len(top_ids) DESC, filename DESC) = 1;"
+        f"QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY len(top_ids) DESC, len(lse_temperatures) DESC, filename) = 1;"
     )
 
 
