@@ -388,3 +388,37 @@ def test_logits_that_are_no_numbers_fail_their_samples_alone(results, monkeypatc
     assert failed.height > 0
     assert failed["error"].str.contains("made the model say NaN; try dtype float32").all()
     assert not ran.table("metrics")["value"].is_nan().any()
+
+
+def test_a_forward_that_does_not_fit_is_halved_until_it_does(planned, results, monkeypatch):
+    import torch
+
+    from mmplat.models.fake import Fake
+
+    forward, sizes = Fake.forward, []
+
+    def small_memory(self, batch):
+        sizes.append(len(batch))
+        if len(batch) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, batch)
+
+    monkeypatch.setattr(Fake, "forward", small_memory)
+    plan = planned(GRID)
+    (outcome,) = ask_all(plan, results)
+    assert outcome.asked == distinct(plan, results) * 2
+    assert max(sizes[-3:]) <= 10
+
+
+def test_a_prompt_that_fits_nowhere_is_named(planned, results, monkeypatch):
+    import torch
+
+    from mmplat.errors import ModelError
+    from mmplat.models.fake import Fake
+
+    def no_memory(self, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Fake, "forward", no_memory)
+    with pytest.raises(ModelError, match="One prompt alone does not fit .* sample 'objects-"):
+        ask_all(planned(GRID), results)

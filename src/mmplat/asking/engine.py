@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
 from mmplat.asking import columns, reduce
-from mmplat.errors import ArtifactError, IncompatibleCell
+from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence, set_aside_broken, write_part
 from mmplat.evidence.rows import Evidence
@@ -133,10 +133,13 @@ class _SuiteJob:
     target: Path
     outcome: Outcome
     advance: Advance
+    tokens: int = 0
+    """Tokens of one forward; set from the device, halved where its memory does not suffice."""
     known: tuple[float, ...] = ()
     """Temperatures that stored rows know: a row that is asked again must not know fewer, or grids would take turns."""
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
+        self.tokens = self.tokens or FORWARD_TOKENS[self.model.device]
         stored = read_evidence(self.target, samples, [self.part.views[0]])
         self.known = stored.main.lse_temperatures
         missing = self._possible(missing)
@@ -254,11 +257,28 @@ class _SuiteJob:
         logits = torch.empty((len(asks), self.model.vocab_size), dtype=torch.float32, device=self.model.device)
         start = 0
         while start < len(order):
-            rows = max(1, FORWARD_TOKENS[self.model.device] // encoded[order[start]].length)
+            rows = max(1, self.tokens // encoded[order[start]].length)
             some = order[start : start + rows]
-            logits[some] = self.model.forward([encoded[i] for i in some])
+            try:
+                logits[some] = self.model.forward([encoded[i] for i in some])
+            except torch.OutOfMemoryError:
+                self._take_less(asks[some[0]], len(some))
+                continue
             start += rows
         return logits
+
+    def _take_less(self, longest: Ask, rows: int) -> None:
+        """Halves the forwards from here on: memory that did not suffice once will not suffice again."""
+        import torch
+
+        if rows == 1:
+            raise ModelError(
+                f"One prompt alone does not fit into the memory of {self.model.hardware}: sample {longest.sample.sample_id!r}, "
+                f"view {longest.view.name!r}. Use a device with more memory, or a smaller dtype."
+            )
+        self.tokens //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _table(
         self,
