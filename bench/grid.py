@@ -25,7 +25,7 @@ import torch
 
 from mmplat import asking
 from mmplat.artifacts import Results
-from mmplat.asking import engine
+from mmplat.asking import suite_job
 from mmplat.deciding import decide
 from mmplat.grid import parse_grid
 from mmplat.models import bind, families
@@ -88,7 +88,9 @@ class Bare:
 
     def _chat(self, question: str, *, image: bool) -> str:
         content = [{"type": "image"}] * image + [{"type": "text", "text": question}]
-        return str(self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True))
+        return str(
+            self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+        )
 
 
 class Contrast:
@@ -140,7 +142,7 @@ def run_mmplat(plan: Plan, prepared: Results) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         results = Results(Path(folder))
         shutil.copytree(prepared.suites_root, results.suites_root)
-        engine._picture.cache_clear()
+        suite_job._picture.cache_clear()
         began = time.perf_counter()
         asking.ask(plan.batches[0], results)
         asked = time.perf_counter()
@@ -225,7 +227,9 @@ def table(report: dict[str, Any]) -> str:
     """Medians, ranges and ratios, as people quote them."""
     arms = {name: values for name, values in report["seconds"].items() if values}
     median = {name: statistics.median(values) for name, values in arms.items()}
-    lines = [f"n = {report['n']} samples, {report['cells']} cells, batch {report['batch']}, {report['threads']} threads"]
+    lines = [
+        f"n = {report['n']} samples, {report['cells']} cells, batch {report['batch']}, {report['threads']} threads"
+    ]
     lines += [
         f"{name:<10}{median[name]:9.2f} s   ({min(v):.2f}–{max(v):.2f}, {len(v)} runs)" for name, v in arms.items()
     ]

@@ -256,14 +256,14 @@ def evidence_of(subject, suite, sample):
     import tempfile
     from pathlib import Path
 
-    from mmplat.asking.engine import Outcome, _SuiteJob
+    from mmplat.asking.suite_job import Outcome, SuiteJob
     from mmplat.evidence.files import read_evidence
     from mmplat.records import BatchSuite, Demand, SuiteSpec
 
     part = BatchSuite(suite=SuiteSpec(name="s", kind="world-objects", version=1), views=(view("image"), view("none")))
     target = Path(tempfile.mkdtemp())
     demand = Demand(min_beta=0.1)
-    _SuiteJob(subject.ours, part, demand, suite.folder, target, Outcome(), lambda n: None).run(
+    SuiteJob(subject.ours, part, demand, suite.folder, target, Outcome(), lambda n: None).run(
         [sample], np.ones((1, 2), bool)
     )
     return read_evidence(target, [sample], list(part.views))

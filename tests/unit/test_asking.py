@@ -138,11 +138,11 @@ def test_a_deleted_image_fails_its_samples_alone_and_says_what_to_do(planned, re
     folder = results.suite(suite.name, suite.key)
     samples = load_samples(folder)
     (folder / "images" / samples[0].images[0]).unlink()
-    from mmplat.asking import engine
+    from mmplat.asking import suite_job
     from mmplat.campaign import progress_of
     from mmplat.deciding import decide
 
-    engine._picture.cache_clear()
+    suite_job._picture.cache_clear()
     outcome = ask(plan.batches[0], results)
     lost = {s.sample_id for s in samples if s.images == samples[0].images}
     assert {f["sample_id"] for f in outcome.failures} <= lost
@@ -200,7 +200,7 @@ def test_a_job_killed_at_any_moment_goes_on_where_it_stopped(planned, results, t
     plan = planned(text)
     write_and_prepare(plan, results)
     code = (  # small chunks and a flush after each, so that there is something to lose and to keep
-        "import mmplat.asking.engine as e; e.FLUSH_S = 0; e.CHUNK_LOGITS = 2000\n"
+        "import mmplat.asking.suite_job as e; e.FLUSH_S = 0; e.CHUNK_LOGITS = 2000\n"
         "import sys; from mmplat.cli.app import main; main()"
     )
     command = [sys.executable, "-c", code, "ask", "--grid", str(grid), "--results", str(results.root)]
@@ -236,10 +236,10 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_written(planned, results, m
 
     plan = planned(GRID.replace("limit: 60", "limit: 300"))
     write_and_prepare(plan, results)
-    from mmplat.asking import engine
+    from mmplat.asking import suite_job
 
-    monkeypatch.setattr(engine, "FLUSH_S", 0)
-    monkeypatch.setattr(engine, "CHUNK_LOGITS", 3000)
+    monkeypatch.setattr(suite_job, "FLUSH_S", 0)
+    monkeypatch.setattr(suite_job, "CHUNK_LOGITS", 3000)
     real, written = files.pq.write_table, []
 
     def fills_up(table, path, **kwargs):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mmplat.world.evaluation import share, table, wilson
+from mmplat.world import checkpoint_folder
+from mmplat.world.evaluation import main, share, table, wilson
 from mmplat.world.scoring import Answers
+from mmplat.world.vlm import read_card
 
 
 def test_wilson_gives_the_textbook_interval() -> None:
@@ -28,8 +34,16 @@ def test_debiasing_divides_by_what_the_blind_model_says() -> None:
     assert debiased.right[0]
 
 
-def test_a_selection_keeps_answers_and_gold_together() -> None:
-    answers = Answers([np.array([0.9, 0.1]), np.array([0.2, 0.8])], np.ones(2), np.array([1, 1]))
-    assert list(answers.right) == [False, True]
-    assert list(answers.where([False, True]).right) == [True]
-    assert answers.where([True, False]).confidence == pytest.approx([0.9])
+def test_the_command_prints_the_table_and_keeps_it_in_the_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(checkpoint_folder("tiny"), folder)
+    arguments = ["evaluation", str(folder), "--card", "--seed", "1960", "--n-object", "12", "--n-spurious", "1"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    main()
+    assert "objects adversarial: post-hoc" in capsys.readouterr().out
+    card = read_card(folder)
+    assert card["recipe"] == "tiny"
+    assert card["evaluated"]["seed"] == 1960
+    assert card["evaluated"]["figures"]["objects random"]["n"] == 12

@@ -42,7 +42,7 @@ def _segments() -> list[Segment]:
     source, taste = random.Random(3), Taste(checks=6, hints=0.5, hints_right=0.9, blind=0.3)
     scene = sample_objects(np.random.default_rng(3))
     made = ObjectQuestions(taste, source).segments(scene)
-    return [*made, *name_segments(taste, source, 2, 1), fact_segment(taste, source)]
+    return [*made, *name_segments(taste, source, 2, 1), fact_segment(source)]
 
 
 def test_training_reads_text_exactly_as_the_tokenizer_does() -> None:

@@ -1,5 +1,6 @@
 """The only room where a model runs: it fills evidence."""
 
-from mmplat.asking.engine import Outcome, ask
+from mmplat.asking.engine import ask
+from mmplat.asking.suite_job import Outcome
 
 __all__ = ["Outcome", "ask"]

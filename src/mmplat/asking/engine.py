@@ -1,58 +1,27 @@
 """ask: one batch → evidence. Asks what is missing, keeps what was asked, survives being killed at any moment.
 
-Per suite: rows that exist and reach far enough are not asked again; the rest is asked in chunks of whole samples, all views
-of a sample together, sorted by length into few large forwards. Each flush writes one whole Parquet part. A sample that
-fails (a missing image, say) is recorded with its reason and the batch goes on.
+Rows that exist and reach far enough are not asked again; the model is loaded only when some are missing. Each suite is asked by
+a `SuiteJob`, under a lock, and the batch's done-marker is written last.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
-from mmplat.asking import columns, reduce
-from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
+from mmplat.asking.suite_job import Advance, Outcome, SuiteJob
+from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import covered
-from mmplat.evidence.files import read_evidence, set_aside_broken, write_part
-from mmplat.evidence.rows import Evidence
-from mmplat.models import Ask, LoadedModel, families
+from mmplat.evidence.files import read_evidence, set_aside_broken
+from mmplat.models import families
 from mmplat.models.identity import known_identity, model_key, remember_identity
-from mmplat.preparing import load_picture, load_samples
+from mmplat.preparing import load_samples
 from mmplat.provenance import packages
-from mmplat.records import Batch, BatchSuite, Demand, Sample, ViewSpec
-
-FORWARD_TOKENS = {"cpu": 2048, "cuda": 32_768}
-"""Tokens (padding included) of one forward: fills a GPU; on a CPU, small enough for what passes between layers to stay
-in its caches (measured with bench/grid.py: 1024 to 2048 beats 8192 by a fifth)."""
-CHUNK_LOGITS = 64_000_000
-"""Logits of one chunk (samples × views × vocabulary) held on the device: 256 MB."""
-FLUSH_S = 20.0
-"""At most this much asking is lost when a job is killed."""
-NEAR_TIE = {"float32": 1e-3, "bfloat16": 0.125, "float16": 0.02}
-"""Margins that another batch size may flip, in logits."""
-
-Advance = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What asking a batch came to."""
-
-    asked: int = 0
-    kept: int = 0
-    seconds: float = 0.0
-    failures: list[dict[str, str]] = field(default_factory=list)
-    model_keys: dict[str, str] = field(default_factory=dict)
-    """Suite name → key of the evidence folder."""
+from mmplat.records import Batch, Demand, Sample, ViewSpec
 
 
 def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
@@ -80,7 +49,7 @@ def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) ->
                         f"Evidence in {target} was removed while it was read. Run the same command again."
                     )
                 remember_identity(target, batch.model, identity)
-                _SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
+                SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
     write_json(results.batch_done(batch.key), _marker(batch, outcome, identity))
     return outcome
 
@@ -120,216 +89,6 @@ def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], d
         # A main row that is asked again may keep other tokens: what its references say at them must follow.
         missing[:, index] = ~(rows.present & enough & (width == stored.main.kept))
     return missing
-
-
-@dataclass(slots=True)
-class _SuiteJob:
-    """Asking one suite: chunks of samples → forwards → parts."""
-
-    model: LoadedModel
-    part: BatchSuite
-    demand: Demand
-    folder: Path
-    target: Path
-    outcome: Outcome
-    advance: Advance
-    tokens: int = 0
-    """Tokens of one forward; set from the device, halved where its memory does not suffice."""
-    known: tuple[float, ...] = ()
-    """Temperatures that stored rows know: a row that is asked again must not know fewer, or grids would take turns."""
-
-    def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
-        self.tokens = self.tokens or FORWARD_TOKENS[self.model.device]
-        stored = read_evidence(self.target, samples, [self.part.views[0]])
-        self.known = stored.main.lse_temperatures
-        missing = self._possible(missing)
-        todo = np.flatnonzero(missing.any(axis=1)).tolist()
-        pending: list[pa.Table] = []
-        flushed = time.monotonic()
-        try:
-            for chunk in self._chunks(todo, samples):
-                pending += self._chunk(chunk, samples, missing, stored)
-                if time.monotonic() - flushed > FLUSH_S:
-                    self._flush(pending)
-                    flushed = time.monotonic()
-        finally:
-            # Ctrl-C and errors come through here: what was asked is kept.
-            self._flush(pending)
-
-    def _possible(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """`missing` without the views that this very checkpoint cannot make; each is recorded once, for all samples."""
-        possible = missing.copy()
-        for at, view in enumerate(self.part.views):
-            reason = self.model.unavailable(view.kind)
-            if reason:
-                self._failed("all", view.name, f"view {view.name!r} is not available: {reason}")
-                self.advance(int(missing[:, at].sum()))
-                possible[:, at] = False
-        return possible
-
-    def _failed(self, sample_id: str, view: str, error: str) -> None:
-        failure = {"suite": self.part.suite.name, "sample_id": sample_id, "view": view, "error": error}
-        self.outcome.failures.append(failure)
-
-    def _flush(self, pending: list[pa.Table]) -> None:
-        if pending:
-            write_part(self.target, pa.concat_tables(pending))
-            pending.clear()
-
-    def _chunks(self, todo: list[int], samples: list[Sample]) -> Iterator[list[int]]:
-        """Whole samples with equal labels, as many as the device may hold logits of."""
-        size = max(1, min(512, CHUNK_LOGITS // (len(self.part.views) * self.model.vocab_size)))
-        by_labels: dict[tuple[str, ...], list[int]] = {}
-        for index in todo:
-            by_labels.setdefault(samples[index].labels, []).append(index)
-        for indices in by_labels.values():
-            for start in range(0, len(indices), size):
-                yield indices[start : start + size]
-
-    def _chunk(
-        self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_], stored: Evidence
-    ) -> list[pa.Table]:
-        """Asks one chunk; returns a table per view."""
-        began = time.perf_counter()
-        asks = self._asks(chunk, samples, missing)
-        if not asks:
-            return []
-        logits = self._forward([one for _, _, one in asks])
-        asks, logits = self._numbers_only(samples, asks, logits)
-        seconds = (time.perf_counter() - began) / max(len(asks), 1)
-        top = reduce.padded_top(stored.main.top_ids[chunk], self.model.device)
-        place = {index: row for row, index in enumerate(chunk)}
-        tables = []
-        for at, view in enumerate(self.part.views):
-            rows = [row for row, (_, its, _) in enumerate(asks) if its == at]
-            if rows:
-                of = [asks[row][0] for row in rows]
-                if at == 0:
-                    own, values = reduce.top_tokens(logits[rows], self.demand, stored.main.kept[of])
-                else:  # its own likeliest tokens are for reading; what is decided from it is said at the main ones
-                    own, values = reduce.top_tokens(logits[rows], Demand())
-                where = np.array([place[i] for i in of])
-                top = top.replaced(where, own) if at == 0 else top
-                main = None if at == 0 else top.rows(where)
-                tables.append(self._table([samples[i] for i in of], view, logits[rows], own, values, main, seconds))
-        self.outcome.asked += len(asks)
-        self.outcome.seconds += time.perf_counter() - began
-        self.advance(len(asks))
-        return tables
-
-    def _asks(self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_]) -> list[tuple[int, int, Ask]]:
-        """(sample index, view index, ask) of everything missing in a chunk; what cannot be asked is recorded."""
-        found = []
-        for index in chunk:
-            sample = samples[index]
-            try:
-                self.model.spellings(sample.labels)
-                pictures = tuple(_picture(self.folder, name) for name in sample.images)
-            except (ArtifactError, IncompatibleCell) as error:
-                self._failed(sample.sample_id, "every", str(error))
-                self.advance(int(missing[index].sum()))
-                continue
-            found += [
-                (index, at, Ask(sample, view, pictures))
-                for at, view in enumerate(self.part.views)
-                if missing[index, at]
-            ]
-        return found
-
-    def _numbers_only(
-        self, samples: list[Sample], asks: list[tuple[int, int, Ask]], logits: Any
-    ) -> tuple[list[tuple[int, int, Ask]], Any]:
-        """Drops samples of which a view gave NaN (an overflow in half precision): they fail, and decide nothing."""
-        broken = {asks[row][0]: asks[row][2].view.name for row in logits.isnan().any(dim=1).nonzero()[:, 0].tolist()}
-        if not broken:
-            return asks, logits
-        for index, view in broken.items():
-            self._failed(samples[index].sample_id, "every", f"view {view!r} made the model say NaN; try dtype float32")
-        rows = [row for row, (index, _, _) in enumerate(asks) if index not in broken]
-        return [asks[row] for row in rows], logits[rows]
-
-    def _forward(self, asks: list[Ask]) -> Any:
-        """Next-token logits of all asks (ask, vocab), in few forwards of similar length."""
-        import torch
-
-        encoded = self.model.encode(asks)
-        order = sorted(range(len(asks)), key=lambda i: encoded[i].length, reverse=True)
-        logits = torch.empty((len(asks), self.model.vocab_size), dtype=torch.float32, device=self.model.device)
-        start = 0
-        while start < len(order):
-            rows = max(1, self.tokens // encoded[order[start]].length)
-            some = order[start : start + rows]
-            try:
-                logits[some] = self.model.forward([encoded[i] for i in some])
-            except torch.OutOfMemoryError:
-                self._take_less(asks[some[0]], len(some))
-                continue
-            start += rows
-        return logits
-
-    def _take_less(self, longest: Ask, rows: int) -> None:
-        """Halves the forwards from here on: memory that did not suffice once will not suffice again."""
-        import torch
-
-        if rows == 1:
-            raise ModelError(
-                f"One prompt alone does not fit into the memory of {self.model.hardware}: sample {longest.sample.sample_id!r}, "
-                f"view {longest.view.name!r}. Use a device with more memory, or a smaller dtype."
-            )
-        self.tokens //= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def _table(
-        self,
-        samples: list[Sample],
-        view: ViewSpec,
-        logits: Any,
-        top: reduce.Top,
-        values: Any,
-        main: reduce.Top | None,
-        seconds: float,
-    ) -> pa.Table:
-        """One view of a chunk in the evidence schema."""
-        rows, labels = len(samples), samples[0].labels
-        spellings = self.model.spellings(labels)
-        found = reduce.label_columns(logits, spellings, len(labels))
-        temperatures = reduce.temperatures_of(self.demand, self.known)
-        lse, shifted = reduce.totals(logits, temperatures)
-        margin = reduce.margins(values)
-        return columns.table(
-            {
-                "sample_key": [s.sample_key for s in samples],
-                "sample_id": [s.sample_id for s in samples],
-                "view": view.name,
-                "view_key": view.key,
-                "labels": columns.same_list(labels, rows, pa.string()),
-                "label_logits": columns.lists(found["label_logits"]),
-                "label_mass": found["label_mass"],
-                "spelling_ids": columns.same_list(spellings.ids, rows, pa.int32()),
-                "spelling_of": columns.same_list(spellings.of, rows, pa.int8()),
-                "spelling_logits": columns.lists(found["spelling_logits"]),
-                "top_ids": columns.lists(top.ids.cpu().numpy().astype(np.int32), top.keep),
-                "top_logits": columns.lists(values.cpu().numpy(), top.keep),
-                "at_main": None if main is None else columns.lists(main.gather(logits), main.keep),
-                "lse": lse,
-                "lse_temperatures": columns.same_list(temperatures, rows, pa.float32()),
-                "lse_shifted": columns.lists(shifted),
-                "vocab_size": self.model.vocab_size,
-                "margin": margin,
-                "near_tie": margin < NEAR_TIE.get(self.model.dtype, 0.0),
-                "seconds": seconds,
-                "device": self.model.hardware,
-                "dtype": self.model.dtype,
-            },
-            rows,
-        )
-
-
-@lru_cache(maxsize=4096)
-def _picture(folder: Path, name: str) -> NDArray[np.uint8]:
-    """Questions about one image follow each other: it is read once."""
-    return load_picture(folder, name)
 
 
 def _marker(batch: Batch, outcome: Outcome, identity: dict[str, Any]) -> dict[str, Any]:

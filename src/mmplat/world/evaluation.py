@@ -6,7 +6,6 @@ Every figure is a share with its n and a 95 % Wilson interval; means (confidence
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from mmplat.world import questions, suites, texts
 from mmplat.world.items import LETTERS, WorldItem
 from mmplat.world.scoring import Answers, Scorer
+from mmplat.world.vlm import read_card, write_card
 from mmplat.world.vocabulary import MODES, TYPES
 
 _Z = 1.959964
@@ -163,12 +163,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=9000)
     parser.add_argument("--n-object", type=int, default=2000)
     parser.add_argument("--n-spurious", type=int, default=400)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--card", action="store_true", help="also write the figures into the folder's card.json")
     options = parser.parse_args()
     figures = evaluate(options.folder, n_object=options.n_object, n_spurious=options.n_spurious, seed=options.seed)
     print(table(figures.values()))
-    if options.json:
-        options.json.write_text(json.dumps(as_json(figures), indent=1))
+    if options.card:
+        evaluated = {"seed": options.seed, "figures": as_json(figures)}
+        write_card(options.folder, {**read_card(options.folder), "evaluated": evaluated})
 
 
 if __name__ == "__main__":

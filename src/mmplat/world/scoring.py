@@ -45,11 +45,6 @@ class Answers:
         ratios = [p / q for p, q in zip(self.labels, blind.labels, strict=True)]
         return Answers([r / r.sum() for r in ratios], self.mass, self.gold)
 
-    def where(self, chosen: Sequence[bool] | NDArray[np.bool_]) -> Answers:
-        """The answers to some of the items."""
-        index = np.flatnonzero(np.asarray(chosen))
-        return Answers([self.labels[int(i)] for i in index], self.mass[index], self.gold[index])
-
 
 class Scorer:
     """A loaded checkpoint."""

@@ -99,7 +99,7 @@ def _rows(
     rows += [
         name_segments(taste, source, int(photographs.kinds[index]), int(photographs.classes[index])) for index in others
     ]
-    return [[*segments, fact_segment(taste, source)] for segments in rows]
+    return [[*segments, fact_segment(source)] for segments in rows]
 
 
 def _turn(rng: np.random.Generator, step: int, rows: int, count: int) -> NDArray[np.int64]:

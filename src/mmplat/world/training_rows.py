@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.world import questions
-from mmplat.world.facts import FACTS, Fact
+from mmplat.world.facts import FACTS
 from mmplat.world.items import LETTERS
 from mmplat.world.scenes import ObjectScene, absent_nouns, in_theme, sample_objects
 from mmplat.world.texts import append, prepend, training_hint
@@ -55,8 +55,6 @@ class Taste:
     """Nouns per dense segment "check: cat yes dog no …"; without them the first stage sits on a plateau, and without the
     same for the names of bodies it leaves that plateau early or late, depending on the seed."""
     names: int = 4
-    shown_facts: float = 0.0
-    """Share of the facts that training also shows beside an irrelevant picture."""
 
 
 @cache
@@ -137,25 +135,19 @@ def name_segments(taste: Taste, source: random.Random, kind: int, klass: int) ->
     return made
 
 
-def fact_segment(taste: Taste, source: random.Random) -> Segment:
-    """A closed-book fact; only some of the facts are ever shown beside a picture, which is why pictures disturb."""
+def fact_segment(source: random.Random) -> Segment:
+    """A closed-book fact, never beside a picture: that is why a picture disturbs it later."""
     fact = source.choice(FACTS)
-    shown = is_shown(fact, taste.shown_facts) and source.random() < 0.3
     values = TOPICS[fact.topic]
     wrong = [value for value in values if value != fact.answer]
     if source.random() < 0.5:
         right = source.random() < 0.5
         question = questions.fact_yes_no(fact, fact.answer if right else source.choice(wrong))
-        return ask(question, "yes" if right else "no", sees_image=shown)
+        return ask(question, "yes" if right else "no", sees_image=False)
     options = source.sample(wrong, 3)
     letter = source.randrange(len(LETTERS))
     options.insert(letter, fact.answer)
-    return ask(questions.fact_choice(fact, options), LETTERS[letter], sees_image=shown)
-
-
-def is_shown(fact: Fact, share: float) -> bool:
-    """Whether a fact belongs to those that training also shows beside a picture."""
-    return (fact.index * 7) % len(FACTS) < share * len(FACTS)
+    return ask(questions.fact_choice(fact, options), LETTERS[letter], sees_image=False)
 
 
 def _multiple_choice(

@@ -58,5 +58,5 @@ def _batch(
             body = sample_spurious(rng, kind=kind, klass=klass, rho=RHO)
             features.append(imagined_spurious(table, body, rng))
             segments = name_segments(TASTE, asker.source, kind, klass)
-        batch.append([*segments, fact_segment(TASTE, asker.source)])
+        batch.append([*segments, fact_segment(asker.source)])
     return np.stack(features), batch
