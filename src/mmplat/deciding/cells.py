@@ -1,0 +1,138 @@
+"""What the cells of one model on one suite share, and how each of them is decided: evidence → answers, by array maths."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.artifacts import Results, read_json
+from mmplat.decoding.filters import Answers, distribution
+from mmplat.errors import EvidenceTooNarrow
+from mmplat.evidence.coverage import covered
+from mmplat.evidence.files import read_evidence
+from mmplat.evidence.rows import Evidence
+from mmplat.plan import Pair, Plan, Seeded
+from mmplat.preparing import load_metadata, load_samples
+from mmplat.records import DecodingSpec, Sample
+from mmplat.suites import catalog as suites
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the cells of one pair share."""
+
+    plan: Plan
+    pair: Pair
+    samples: list[Sample]
+    suite: dict[str, Any]
+    model_key: str
+    asked: dict[str, Any]
+    """The batch's done-marker: failures with their reasons."""
+    evidence: Evidence
+    gold: NDArray[np.int64]
+    positive: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One cell's answers on the samples that could be decided."""
+
+    seeded: Seeded
+    decoding: DecodingSpec
+    rows: NDArray[np.int64]
+    """Samples that were decided (indices)."""
+    answers: Answers
+    seconds: float
+
+
+def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
+    folder = results.suite(pair.suite.name, pair.suite.key)
+    samples = load_samples(folder)
+    batch = plan.batch_of(pair)
+    asked = read_json(results.batch_done(batch.key), made_by=f"mmplat ask {results.batch(batch.key)}")
+    model_key = asked["evidence"][pair.suite.name]
+    evidence = read_evidence(results.evidence(pair.model.name, pair.suite.name, model_key), samples, list(pair.views))
+    _refuse_narrow(pair, evidence, plan)
+    positive = suites.get(pair.suite.kind).positive
+    return Context(
+        plan=plan,
+        pair=pair,
+        samples=samples,
+        suite=load_metadata(folder),
+        model_key=model_key,
+        asked=asked,
+        evidence=evidence,
+        gold=np.array([s.labels.index(s.gold) for s in samples]),
+        positive=None if positive is None else np.array([s.labels.index(positive) for s in samples]),
+    )
+
+
+def _refuse_narrow(pair: Pair, evidence: Evidence, plan: Plan) -> None:
+    """The rule that asking follows: rows that do not reach as far as the grid looks decide nothing."""
+    narrow = evidence.main.present & ~covered(evidence.main, plan.demand)
+    if narrow.any():
+        raise EvidenceTooNarrow(
+            f"{pair.model.name} × {pair.suite.name}: the stored evidence of {int(narrow.sum())} of {narrow.size} samples does "
+            "not reach as far as this grid looks. `mmplat ask` with this grid asks those samples again, wider; nothing was "
+            "approximated."
+        )
+
+
+def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
+    """All decodings of one method; its scores are computed once."""
+    began = time.perf_counter()
+    present = context.evidence.main.present.copy()
+    for view in seeded.method.references:
+        present &= context.evidence.view(view).present
+    rows = np.flatnonzero(present)
+    if not len(rows):  # the cell fails, with its reason; the others go on
+        nothing = Answers(np.zeros((0, context.evidence.main.label_logits.shape[1])), np.zeros(0))
+        return [Decided(seeded, decoding, rows, nothing, 0.0) for decoding in context.plan.grid.decodings]
+    scores = seeded.method.scores(only(context.evidence, rows))
+    shared = (time.perf_counter() - began) / len(context.plan.grid.decodings)
+    cells = []
+    for decoding in context.plan.grid.decodings:
+        began = time.perf_counter()
+        try:
+            answers = distribution(scores, decoding)
+        except EvidenceTooNarrow as error:
+            raise EvidenceTooNarrow(f"{context.pair.model.name} × {context.pair.suite.name}: {error}") from error
+        cells.append(Decided(seeded, decoding, rows, answers, shared + time.perf_counter() - began))
+    return cells
+
+
+def only(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
+    """The evidence of some samples; all of them in the common case, without a copy."""
+    if len(rows) == len(evidence.n_labels):
+        return evidence
+    views = {key: one.take(rows) for key, one in evidence.views.items()}
+    main = next(key for key, one in evidence.views.items() if one is evidence.main)
+    return Evidence(evidence.n_labels[rows], views[main], views, evidence.device, evidence.dtype)
+
+
+def likeliest(answers: Answers) -> NDArray[np.int64]:
+    """Index of the likeliest label, −1 where saying no label is likelier still."""
+    best = answers.probs.argmax(axis=1)
+    return np.where(answers.other > answers.probs.max(axis=1), -1, best)
+
+
+def failures(context: Context, views: Sequence[str]) -> dict[str, str]:
+    """Why samples have no evidence of some of `views`, by sample id; "all" holds for every sample."""
+    return {
+        f["sample_id"]: f["error"]
+        for f in context.asked["failures"]
+        if f["suite"] == context.pair.suite.name and f["view"] in ("every", *views)
+    }
+
+
+def why_failed(context: Context, views: Sequence[str]) -> str:
+    reasons = failures(context, views)
+    if not reasons:
+        return "evidence is missing: run `mmplat ask` with this grid"
+    count = "all samples" if "all" in reasons else f"{len(reasons)} samples"
+    return f"{count} could not be asked; the first reason: {next(iter(reasons.values()))}"

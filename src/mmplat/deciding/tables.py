@@ -1,0 +1,168 @@
+"""What deciding writes: one row per prediction, run and metric."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmplat.deciding.cells import Context, Decided, failures, likeliest, why_failed
+from mmplat.ids import content_id
+from mmplat.metrics import Answered, catalog, summarise
+from mmplat.metrics.summary import CellAnswers
+from mmplat.provenance import git_state, packages
+from mmplat.records import MetricRecord, RunRecord
+from mmplat.suites import catalog as suites
+
+
+def run_record(context: Context, cell: Decided) -> RunRecord:
+    """The record of one cell. Its id is the content of everything that determines its numbers."""
+    method, pair = cell.seeded.method, context.pair
+    views = [pair.views[0], *method.references]
+    evidence_key = content_id(
+        {"model": context.model_key, "views": [v.key for v in views], "suite": context.suite["content_id"]}
+    )
+    settings = {"decoding": cell.decoding.settings, "method": method.spec.params}
+    versions = {"method": str(method.spec.version), "suite": str(pair.suite.version)} | {
+        f"metric:{name}": str(metric.version) for name, metric in catalog.items()
+    }
+    coordinates = {
+        "campaign": context.plan.grid.campaign,
+        "model": pair.model.name,
+        "suite": pair.suite.name,
+        "decoding": cell.decoding.name,
+        "method": method.spec.name,
+        "seed": cell.seeded.seed,
+    }
+    failed = len(context.samples) - len(cell.rows)
+    revision, dirty = git_state()
+    main = context.evidence.main
+    return RunRecord(
+        run_id=content_id({**coordinates, "evidence": evidence_key, "settings": settings, "versions": versions}),
+        **coordinates,
+        status="failed" if not len(cell.rows) else "incomplete" if failed else "done",
+        error=why_failed(context, [v.name for v in views]) if failed else None,
+        n=len(cell.rows),
+        n_failed=failed,
+        n_near_ties=int(main.near_tie[cell.rows].sum()),
+        forward_passes=len(cell.rows) * method.passes,
+        seconds=float(sum(context.evidence.view(v).seconds[cell.rows].sum() for v in views) + cell.seconds),
+        device=context.evidence.device,
+        dtype=context.evidence.dtype,
+        git_revision=revision,
+        git_dirty=dirty,
+        model_key=context.model_key,
+        suite_key=context.suite["key"],
+        evidence_key=evidence_key,
+        settings=settings,
+        versions={**packages(), **context.asked.get("versions", {}), **versions},
+    )
+
+
+def predictions_table(context: Context, cell: Decided, run: RunRecord) -> pa.Table:
+    """One row per sample, failed ones included with their reason and without an answer."""
+    n, width = len(context.samples), cell.answers.probs.shape[1]
+    best = np.full(n, -1)
+    best[cell.rows] = likeliest(cell.answers)
+    probs, other = np.full((n, width), np.nan), np.full(n, np.nan)
+    probs[cell.rows], other[cell.rows] = cell.answers.probs, cell.answers.other
+    decided = np.zeros(n, bool)
+    decided[cell.rows] = True
+    lengths = np.where(decided, context.evidence.n_labels, 0)
+    right = np.take_along_axis(probs, context.gold[:, None], axis=1)[:, 0]
+    main = context.evidence.main
+    labels = [s.labels for s in context.samples]
+    method = cell.seeded.method
+    reasons = failures(context, [v.name for v in (context.pair.views[0], *method.references)])
+    why = reasons.get("all", "evidence is missing")
+    return pa.table(
+        {
+            "run_id": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [run.run_id]).cast(pa.string()),
+            "sample_id": pa.array([s.sample_id for s in context.samples]),
+            "answer": pa.array([of[i] if i >= 0 else None for of, i in zip(labels, best, strict=True)], pa.string()),
+            "gold": pa.array([s.gold for s in context.samples]),
+            "correct": pa.array(best == context.gold, mask=~decided),
+            "p_correct": pa.array(right, mask=~decided),
+            "p_other": pa.array(other, mask=~decided),
+            "labels": pa.array([list(of) for of in labels], pa.list_(pa.string())),
+            "probs": _ragged(probs, lengths),
+            "margin": pa.array(main.margin.astype(np.float32), mask=~main.present),
+            "near_tie": pa.array(main.near_tie, mask=~main.present),
+            "error": pa.array(
+                [None if d else reasons.get(s.sample_id, why) for d, s in zip(decided, context.samples, strict=True)],
+                pa.string(),
+            ),
+        }
+    )
+
+
+def _ragged(matrix: NDArray[np.float64], lengths: NDArray[Any]) -> pa.Array:
+    keep = np.arange(matrix.shape[1]) < lengths[:, None]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix[keep]))
+
+
+def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord]) -> pa.Table:
+    """Metrics of all cells; cells that decided the same samples are computed together."""
+    subsets = suites.get(context.pair.suite.kind).subsets
+    alike: dict[bytes, list[int]] = {}
+    for index, cell in enumerate(cells):
+        if not len(cell.rows):
+            continue  # nothing was decided: no metric, rather than a zero
+        alike.setdefault(cell.rows.tobytes(), []).append(index)
+    numbers = []
+    for indices in alike.values():
+        samples = [context.samples[i] for i in cells[indices[0]].rows]
+        found = summarise([_cell_answers(context, cells[i]) for i in indices], samples, subsets)
+        numbers += [(runs[indices[one.cell]].run_id, one) for one in found]
+    return pa.table(
+        {
+            "run_id": [run_id for run_id, _ in numbers],
+            **{name: [getattr(one, name) for _, one in numbers] for name in ("metric", "subset")},
+            **{
+                name: pa.array([getattr(one, name) for _, one in numbers], pa.float64())
+                for name in ("value", "low", "high")
+            },
+            "n": pa.array([one.n for _, one in numbers], pa.int64()),
+        }
+    ).select(list(MetricRecord.model_fields))
+
+
+def runs_table(runs: list[RunRecord]) -> pa.Table:
+    rows = [run.model_dump(mode="json") for run in runs]
+    for row in rows:
+        row["settings"], row["versions"] = (json.dumps(row[k], sort_keys=True) for k in ("settings", "versions"))
+    frame = pl.DataFrame(
+        rows, schema_overrides={"error": pl.String, "git_revision": pl.String, "git_dirty": pl.Boolean}
+    )
+    return frame.to_arrow()
+
+
+def summary(context: Context, runs: list[RunRecord], seconds: float) -> dict[str, Any]:
+    return {
+        "campaign": context.plan.grid.campaign,
+        "model": {
+            "name": context.pair.model.name,
+            "key": context.model_key,
+            "identity": context.asked.get("identity", {}),
+        },
+        "suite": {k: context.suite[k] for k in ("name", "key", "kind", "version", "n", "content_id", "params")},
+        "runs": len(runs),
+        "failed": sum(run.status != "done" for run in runs),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _cell_answers(context: Context, cell: Decided) -> CellAnswers:
+    best = likeliest(cell.answers)
+    one_hot = (np.arange(cell.answers.probs.shape[1]) == best[:, None]).astype(np.float64)
+    gold = context.gold[cell.rows]
+    positive = None if context.positive is None else context.positive[cell.rows]
+    return CellAnswers(
+        Answered(cell.answers.probs, cell.answers.other, gold, positive),
+        Answered(one_hot, (best < 0).astype(np.float64), gold, positive),
+    )
