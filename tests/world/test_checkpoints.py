@@ -122,7 +122,10 @@ def test_fresh_pictures_confirm_the_figures_of_the_card(name: str) -> None:
     recorded = read_card(folder)["evaluated"]["figures"]
     measured = evaluate(folder, n_object=150, n_spurious=12, seed=1950)
     assert set(measured) == set(recorded)
-    for figure in measured.values():
+    # One type in one mode has twelve items here, and whether their signs are hidden decides them: too few to confirm.
+    compared = [figure for figure in measured.values() if figure.n >= 50]
+    assert len(compared) >= 40
+    for figure in compared:
         expected = recorded[figure.name]
         assert abs(figure.value - expected["value"]) <= _tolerance(figure, expected["value"]), figure.name
 

@@ -31,11 +31,12 @@ def decide(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambd
         cells += method_cells(context, seeded)
         advance(len(plan.grid.decodings))
     runs = [tables.run_record(context, cell) for cell in cells]
+    shared = tables.sample_columns(context)
     folder = results.decided(plan.grid.campaign, pair.model.name, pair.suite.name)
     (folder / "decided.json").unlink(missing_ok=True)  # it vouches for the files beside it, which change now
     _write(
         folder / "predictions.parquet",
-        pa.concat_tables(tables.predictions_table(context, c, r) for c, r in zip(cells, runs, strict=True)),
+        pa.concat_tables(tables.predictions_table(context, shared, c, r) for c, r in zip(cells, runs, strict=True)),
     )
     _write(folder / "metrics.parquet", tables.metrics_table(context, cells, runs))
     _write(folder / "runs.parquet", tables.runs_table(runs))

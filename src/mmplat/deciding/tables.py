@@ -63,7 +63,25 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
     )
 
 
-def predictions_table(context: Context, cell: Decided, run: RunRecord) -> pa.Table:
+def sample_columns(context: Context) -> dict[str, pa.Array]:
+    """Columns of predictions that are the same in every cell; made once."""
+    main = context.evidence.main
+    return {
+        "sample_id": pa.array([s.sample_id for s in context.samples]),
+        "gold": pa.array([s.gold for s in context.samples]),
+        "labels": pa.array([list(s.labels) for s in context.samples], pa.list_(pa.string())),
+        "margin": pa.array(main.margin.astype(np.float32), mask=~main.present),
+        "near_tie": pa.array(main.near_tie, mask=~main.present),
+    }
+
+
+PREDICTIONS = (
+    *("run_id", "sample_id", "answer", "gold", "correct", "p_correct", "p_other", "labels", "probs"),
+    *("margin", "near_tie", "error"),
+)
+
+
+def predictions_table(context: Context, shared: dict[str, pa.Array], cell: Decided, run: RunRecord) -> pa.Table:
     """One row per sample, failed ones included with their reason and without an answer."""
     n, width = len(context.samples), cell.answers.probs.shape[1]
     best = np.full(n, -1)
@@ -72,32 +90,32 @@ def predictions_table(context: Context, cell: Decided, run: RunRecord) -> pa.Tab
     probs[cell.rows], other[cell.rows] = cell.answers.probs, cell.answers.other
     decided = np.zeros(n, bool)
     decided[cell.rows] = True
-    lengths = np.where(decided, context.evidence.n_labels, 0)
     right = np.take_along_axis(probs, context.gold[:, None], axis=1)[:, 0]
-    main = context.evidence.main
-    labels = [s.labels for s in context.samples]
-    method = cell.seeded.method
-    reasons = failures(context, [v.name for v in (context.pair.views[0], *method.references)])
-    why = reasons.get("all", "evidence is missing")
+    labels = shared["labels"]
+    said = pa.array(labels.offsets.to_numpy()[:-1] + best, mask=best < 0)  # place of the answer among all labels
     return pa.table(
-        {
-            "run_id": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [run.run_id]).cast(pa.string()),
-            "sample_id": pa.array([s.sample_id for s in context.samples]),
-            "answer": pa.array([of[i] if i >= 0 else None for of, i in zip(labels, best, strict=True)], pa.string()),
-            "gold": pa.array([s.gold for s in context.samples]),
+        shared
+        | {
+            "run_id": pa.repeat(run.run_id, n),
+            "answer": labels.values.take(said),
             "correct": pa.array(best == context.gold, mask=~decided),
             "p_correct": pa.array(right, mask=~decided),
             "p_other": pa.array(other, mask=~decided),
-            "labels": pa.array([list(of) for of in labels], pa.list_(pa.string())),
-            "probs": _ragged(probs, lengths),
-            "margin": pa.array(main.margin.astype(np.float32), mask=~main.present),
-            "near_tie": pa.array(main.near_tie, mask=~main.present),
-            "error": pa.array(
-                [None if d else reasons.get(s.sample_id, why) for d, s in zip(decided, context.samples, strict=True)],
-                pa.string(),
-            ),
+            "probs": _ragged(probs, np.where(decided, context.evidence.n_labels, 0)),
+            "error": _errors(context, cell, decided),
         }
-    )
+    ).select(PREDICTIONS)
+
+
+def _errors(context: Context, cell: Decided, decided: NDArray[np.bool_]) -> pa.Array:
+    """Why a sample has no answer; null where it has one."""
+    if decided.all():
+        return pa.nulls(len(decided), pa.string())
+    views = [v.name for v in (context.pair.views[0], *cell.seeded.method.references)]
+    reasons = failures(context, views)
+    why = reasons.get("all", "evidence is missing")
+    pairs = zip(decided, context.samples, strict=True)
+    return pa.array([None if fine else reasons.get(s.sample_id, why) for fine, s in pairs], pa.string())
 
 
 def _ragged(matrix: NDArray[np.float64], lengths: NDArray[Any]) -> pa.Array:

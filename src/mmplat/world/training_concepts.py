@@ -19,7 +19,7 @@ from mmplat.world.vocabulary import CONCEPTS, EMPTY, FIRST_SIGN, NAMES, NOUNS, T
 Table = NDArray[np.float32]  # (CONCEPTS, WIDTH)
 SPREAD = 0.15
 # Which of the ten concepts of a body each image token stands for: 0–8 the attributes, 9 the sign. One concept per token
-# is what the language model learns to look up at once; a sum of ten in every token kept the option letters at chance.
+# is what the language model learns to look up at once; a sum of ten in every token kept the option letters near chance.
 _READS = np.array([2, 0, 1, 6, 3, 4, 8, 7, 5, 8, 9, 1, 3, 5, 7, 9])
 _QUADRANT = np.array([2 * (patch // 8) + (patch % 4) // 2 for patch in range(IMAGE_TOKENS)])
 
