@@ -192,25 +192,30 @@ def measure(plan: Plan, results: Results, options: argparse.Namespace) -> dict[s
     prepare(plan.grid.suites[0], results)
     keep_model_loaded()
     bare = Bare(plan, results)
-    best = {}
+    inputs = {}
     for size in BATCHES:
         bare.batch = size
-        inputs = bare.process(bare.views[0])
-        bare.forwards(inputs[:1])
-        best[size] = min(seconds(lambda: bare.forwards(inputs)) for _ in range(3))  # noqa: B023
-    bare.batch = min(best, key=lambda size: best[size])
-    inputs = {view.key: bare.process(view) for view in bare.views}
+        inputs[size] = {view.key: bare.process(view) for view in bare.views}
     run_mmplat(plan, results)  # warm
-    arms: dict[str, list[float]] = {"ask": [], "decide": [], "mmplat": [], "floor": [], "floor+in": [], "cells": []}
+    arms: dict[str, list[float]] = {"ask": [], "decide": [], "mmplat": []}
     for _ in range(options.repeats):  # arms alternate, so that a slow minute hits all of them
         asked, decided = run_mmplat(plan, results)
-        arms["ask"].append(asked)
-        arms["decide"].append(decided)
-        arms["mmplat"].append(asked + decided)
-        arms["floor"].append(seconds(lambda: [bare.forwards(one) for one in inputs.values()]))
-        arms["floor+in"].append(seconds(lambda: [bare.forwards(bare.process(view)) for view in bare.views]))
+        for name, value in (("ask", asked), ("decide", decided), ("mmplat", asked + decided)):
+            arms[name].append(value)
+        for size in BATCHES:
+            bare.batch = size
+            ready = inputs[size]
+            arms.setdefault(f"floor {size}", []).append(seconds(lambda: [bare.forwards(r) for r in ready.values()]))  # noqa: B023
+            arms.setdefault(f"floor+in {size}", []).append(
+                seconds(lambda: [bare.forwards(bare.process(view)) for view in bare.views])
+            )
+    for name in ("floor", "floor+in"):  # the faster shape is the floor
+        shapes = [arms.pop(f"{name} {size}") for size in BATCHES]
+        arms[name] = min(shapes, key=statistics.median)
+        if name == "floor":
+            bare.batch = BATCHES[shapes.index(arms[name])]
     for _ in range(options.cell_repeats):
-        arms["cells"].append(seconds(lambda: run_cells(plan, bare, inputs)))
+        arms.setdefault("cells", []).append(seconds(lambda: run_cells(plan, bare, inputs[bare.batch])))
     return {
         "n": options.n,
         "cells": plan.planned,

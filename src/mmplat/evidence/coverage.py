@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from mmplat.evidence.rows import Rows
 from mmplat.records import DecodingSpec, Demand
 
+REACH = ("top_ids", "at_main", "lse_temperatures")
+"""How far a row reaches is how long these are; of several rows of one (sample, view) the longest counts."""
+
 STANDARD_TEMPERATURES = (*(round(0.05 * i, 2) for i in range(1, 21)), 1.25, 1.5, 1.75, 2.0)
 """Kept for every row: LLaVA-Align's sweep and what lies above it. A grid may name others; they are added."""
 

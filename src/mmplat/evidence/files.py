@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from mmplat.artifacts import atomic
 from mmplat.errors import ArtifactError
+from mmplat.evidence.coverage import REACH
 from mmplat.evidence.rows import Evidence, Rows
-from mmplat.ids import content_id
+from mmplat.ids import bytes_id
 from mmplat.records import Sample, ViewSpec
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,10 @@ SCHEMA = pa.schema(
 
 def write_part(folder: Path, table: pa.Table) -> Path:
     """Writes one part; equal rows give an equal name, so a repeated write replaces rather than doubles."""
-    rows = zip(table["sample_key"].to_pylist(), table["view_key"].to_pylist(), strict=True)
-    widths = pa.compute.list_value_length(table["top_ids"]).to_pylist()
-    temperatures = pa.compute.list_value_length(table["lse_temperatures"]).to_pylist()
-    named = [[*r, w, t] for r, w, t in zip(rows, widths, temperatures, strict=True)]
-    path = folder / f"part-{content_id(named)}.parquet"
+    reach = (pa.compute.list_value_length(table[name]).fill_null(0).cast(pa.string()) for name in REACH)
+    named = pa.compute.binary_join_element_wise(table["sample_key"], table["view_key"], *reach, " ").to_pylist()
+    name = bytes_id("\n".join(named).encode())
+    path = folder / f"part-{name}.parquet"
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", compression_level=1, use_dictionary=DICTIONARY)
     return path
@@ -104,8 +104,10 @@ def read_rows(folder: Path, views: list[ViewSpec], sample_keys: list[str] | None
         rows = rows.join(pl.DataFrame({"sample_key": sample_keys}).unique(), on="sample_key", how="semi")
     if len(files) == 1:
         return rows
-    widest = [pl.col("top_ids").list.len(), pl.col("lse_temperatures").list.len()]
-    return rows.sort(widest, descending=True, maintain_order=True).unique(["sample_key", "view_key"], keep="first")
+    widest = [pl.col(name).list.len() for name in REACH]
+    return rows.sort(widest, descending=True, nulls_last=True, maintain_order=True).unique(
+        ["sample_key", "view_key"], keep="first"
+    )
 
 
 def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) -> Evidence:

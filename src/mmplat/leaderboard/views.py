@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmplat.evidence.coverage import REACH
+
 RANKED_BY = "expected_accuracy"
 """The metric of the view `leaderboard`: exact under every decoding, equal to accuracy under greedy."""
 UNPARSED = "unparsed"
@@ -105,9 +107,10 @@ def evidence_sql(root: Path | None) -> str:
     key = "regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
     rows = _select(EVIDENCE, source, {"model_key": key})
     same = "model, suite, model_key, sample_key, view_key"
+    widest = ", ".join(f"len({name}) DESC NULLS LAST" for name in REACH)
     return (
         f"CREATE VIEW evidence AS {rows} "
-        f"QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY len(top_ids) DESC, len(lse_temperatures) DESC, filename) = 1;"
+        f"QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY {widest}, filename) = 1;"
     )
 
 
