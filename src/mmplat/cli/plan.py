@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,19 +32,19 @@ def plan(
     typer.echo(json.dumps(said, indent=1) if as_json else _text(said))
 
 
-def _text(said: dict[str, object]) -> str:
+def _text(said: dict[str, Any]) -> str:
     """The plan for people."""
     from collections import Counter
 
     skipped: Counter[str] = Counter()
-    for one in said["skipped"]:  # type: ignore[attr-defined]
+    for one in said["skipped"]:
         skipped[f"{one['reason']} ({one['method']})"] += one["cells"]
     lines = [
         f"campaign {said['campaign']} ({said['source']})",
         f"cells    {said['cells']:>12,}  planned {said['planned']:,}, skipped {sum(skipped.values()):,}",
     ]
     lines += [f"         {count:>12,}  skipped: {reason}" for reason, count in skipped.most_common()]
-    for batch in said["batches"]:  # type: ignore[attr-defined]
+    for batch in said["batches"]:
         suites = "; ".join(f"{s['suite']}: {', '.join(s['views'])}" for s in batch["suites"])
         lines.append(f"batch    {batch['key'][:12]}  {batch['model']} ← {suites}")
     forwards, alone = said["forwards"], said["forwards_cell_by_cell"]

@@ -29,23 +29,16 @@ def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] |
 
     So a finished grid with one more decoding is decided without importing torch.
     """
-    said = spec.model_dump(mode="json")
-    for folder in folders:
-        for path in sorted(folder.glob("*/evidence.json")):
-            found = read_json(path, made_by="mmplat ask")
-            identity: dict[str, Any] = found["identity"]
-            current = identity.get("adapter") == families.get(spec.family).version
-            if found["spec"] == said and current and _unchanged(spec, identity):
-                return identity
-    return None
-
-
-def _unchanged(spec: ModelSpec, identity: Mapping[str, Any]) -> bool:
-    """A local checkpoint is recognised by its content, a hub one by its pinned commit."""
+    said, version = spec.model_dump(mode="json"), families.get(spec.family).version
+    files = [path for folder in folders for path in sorted(folder.glob("*/evidence.json"))]
+    recorded = [read_json(path, made_by="mmplat ask") for path in files]
+    identities = [r["identity"] for r in recorded if r["spec"] == said and r["identity"].get("adapter") == version]
+    if not identities or spec.path is None:
+        return next(iter(identities), None)
+    # Read once for all candidates: a checkpoint may be many gigabytes. A hub name is recognised by its pinned commit alone.
     local = checkpoint_folder(spec.path)
-    if local is not None:
-        return bool(folder_id(local) == identity.get("revision"))
-    return spec.path is None or (spec.revision is not None and spec.revision == identity.get("revision"))
+    revision = folder_id(local) if local else spec.revision
+    return next((i for i in identities if revision is not None and i.get("revision") == revision), None)
 
 
 def checkpoint_folder(path: str | None) -> Path | None:
