@@ -18,7 +18,7 @@ from mmplat.decoding.configs import checked, name_of, parse_decoding
 from mmplat.errors import ConfigError, DuplicateName
 from mmplat.methods import bind as bind_method
 from mmplat.models import bind as bind_model
-from mmplat.records import DecodingSpec, ModelSpec, SuiteSpec, ViewSpec
+from mmplat.records import DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
 from mmplat.suites import bind as bind_suite
 from mmplat.views import bind as bind_view
 
@@ -36,9 +36,17 @@ class ModelEntry(Entry):
 
     name: str
     path: str | None = Field(None, description="local checkpoint folder, or a hub name")
-    family: str | None = Field(None, description="needed for a hub name; read from config.json otherwise")
+    family: str | None = Field(None, description="read from config.json, or known from the hub name, otherwise")
     revision: str | None = Field(None, description="commit of a hub name")
+    adapter: str | None = Field(None, description="LoRA or other PEFT adapter on top: local folder or hub name")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    attention: str | None = Field(None, description="attention implementation; eager is needed to read attentions")
+    reference: bool = Field(False, description="for disputes: one prompt at a time, in float32")
+    trust_remote_code: bool = Field(False, description="run code that the checkpoint brings")
+    pickled_weights: bool = Field(False, description="allow weights that are no safetensors")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, …; in no key")
+    device_map: str | None = Field(None, description="auto: a model larger than one GPU; in no key")
+    needs: Needs = Field(Needs(), description="what its jobs need of a cluster; in no key")
     params: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -74,6 +74,16 @@ class SuiteSpec(Record):
         return content_id(self.model_dump(exclude={"name"}))
 
 
+class Needs(Record):
+    """What a model's job needs of a cluster, as its grid declares it."""
+
+    gpus: int | None = None
+    gpu_type: str | None = None
+    mem_gb: float | None = None
+    samples_per_s: float | None = None
+    """An estimate, for sizing jobs until something was measured."""
+
+
 class ModelSpec(Record):
     """A model as the grid names it. `path` is a local folder or a hub name; `dtype: auto` follows the device."""
 
@@ -81,12 +91,32 @@ class ModelSpec(Record):
     family: str
     path: str | None = None
     revision: str | None = None
+    adapter: str | None = None
+    """A LoRA or other PEFT adapter on top: a local folder or a hub name."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    attention: str | None = None
+    """Attention implementation of transformers; None: its default. `eager` is what reading attentions needs."""
+    reference: bool = False
+    """For disputes: one prompt at a time, in float32."""
+    trust_remote_code: bool = False
+    pickled_weights: bool = False
+    """Allow weights that are no safetensors."""
     params: dict[str, Any] = Field(default_factory=dict)
+    device: str = "auto"
+    device_map: str | None = None
+    needs: Needs = Needs()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What determines what the model says: machine settings are in no key."""
+        return self.model_dump(mode="json", exclude=MACHINE_SETTINGS)
 
     @property
     def key(self) -> str:
-        return content_id(self.model_dump())
+        return content_id(self.settings)
+
+
+MACHINE_SETTINGS = {"device", "device_map", "needs"}
 
 
 class Demand(Record):
@@ -118,7 +148,7 @@ class Batch(Record):
 
     @property
     def key(self) -> str:
-        return content_id(self.model_dump())
+        return content_id(self.model_dump(exclude={"model": MACHINE_SETTINGS}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -342,7 +342,7 @@ def test_labels_that_cannot_be_read_fail_their_samples_and_not_the_batch(planned
 
     def no_letters(self, labels):
         if "A" in labels:
-            raise IncompatibleCell("Labels ['A'] are no single token")
+            raise IncompatibleCell("Labels ['A'] are no single token.")
         return spell(self, labels)
 
     spell = Fake.spellings
@@ -351,7 +351,10 @@ def test_labels_that_cannot_be_read_fail_their_samples_and_not_the_batch(planned
     status = dict(ran.table("runs").select("suite", "status").unique().iter_rows())
     assert status == {"world-spurious": "failed", "world-objects": "done"}
     errors = ran.table("runs").filter(suite="world-spurious")["error"].unique().to_list()
-    assert errors == ["60 samples could not be asked; the first reason: Labels ['A'] are no single token"]
+    assert errors == [
+        "60 samples could not be asked; the first reason: Labels ['A'] are no single token. "
+        "This family scores no labels of several tokens."
+    ]
 
 
 def test_a_view_that_this_checkpoint_cannot_make_fails_its_methods_alone(results, monkeypatch):

@@ -113,6 +113,11 @@ def label_columns(logits: Tensor, spellings: Spellings, n_labels: int) -> dict[s
     }
 
 
+def total_probability(log_probs: Tensor) -> NDArray[np.float32]:
+    """Sum of the probabilities of each row (row,)."""
+    return np.asarray(log_probs.logsumexp(dim=1).exp().clamp(max=1.0).cpu().numpy())
+
+
 def margins(top_values: Tensor) -> NDArray[np.float32]:
     """The largest logit minus the second (row,)."""
     return np.asarray((top_values[:, 0] - top_values[:, 1]).cpu().numpy(), np.float32)

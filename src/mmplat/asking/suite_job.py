@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.asking import columns, reduce
+from mmplat.asking.reading import Reading, reading_of
 from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
 from mmplat.evidence.files import read_evidence, write_part
 from mmplat.evidence.rows import Evidence
@@ -67,7 +68,7 @@ class SuiteJob:
     """Temperatures that stored rows know: a row that is asked again must not know fewer, or grids would take turns."""
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
-        self.tokens = self.tokens or FORWARD_TOKENS[self.model.device]
+        self.tokens = self.tokens or FORWARD_TOKENS["cpu" if self.model.device == "cpu" else "cuda"]
         stored = read_evidence(self.target, samples, [self.part.views[0]])
         self.known = stored.main.lse_temperatures
         missing = self._possible(missing)
@@ -119,10 +120,15 @@ class SuiteJob:
     ) -> list[pa.Table]:
         """Asks one chunk; returns a table per view."""
         began = time.perf_counter()
+        try:
+            reading = reading_of(self.model, samples[chunk[0]].labels)
+        except IncompatibleCell as error:
+            self._none_of(chunk, samples, missing, str(error))
+            return []
         asks = self._asks(chunk, samples, missing)
         if not asks:
             return []
-        logits = self._forward([one for _, _, one in asks])
+        logits = self._forward([one for _, _, one in asks], reading)
         asks, logits = self._numbers_only(samples, asks, logits)
         seconds = (time.perf_counter() - began) / max(len(asks), 1)
         top = reduce.padded_top(stored.main.top_ids[chunk], self.model.device)
@@ -139,7 +145,8 @@ class SuiteJob:
                 where = np.array([place[i] for i in of])
                 top = top.replaced(where, own) if at == 0 else top
                 main = None if at == 0 else top.rows(where)
-                tables.append(self._table([samples[i] for i in of], view, logits[rows], own, values, main, seconds))
+                read = _Read(logits[rows], own, values, main, seconds)
+                tables.append(self._table([samples[i] for i in of], view, reading, read))
         self.outcome.asked += len(asks)
         self.outcome.seconds += time.perf_counter() - began
         self.advance(len(asks))
@@ -150,19 +157,25 @@ class SuiteJob:
         found = []
         for index in chunk:
             sample = samples[index]
+            views = [at for at in range(len(self.part.views)) if missing[index, at]]
             try:
-                self.model.spellings(sample.labels)
                 pictures = tuple(_picture(self.folder, name) for name in sample.images)
-            except (ArtifactError, IncompatibleCell) as error:
-                self._failed(sample.sample_id, "every", str(error))
-                self.advance(int(missing[index].sum()))
+            except ArtifactError as error:
+                self._none_of([index], samples, missing, str(error))
                 continue
-            found += [
-                (index, at, Ask(sample, view, pictures))
-                for at, view in enumerate(self.part.views)
-                if missing[index, at]
-            ]
+            asks = [Ask(sample, self.part.views[at], pictures) for at in views]
+            reason = next(filter(None, map(self.model.refuses, asks)), None)
+            if reason:
+                self._none_of([index], samples, missing, f"the model cannot be asked this: {reason}")
+                continue
+            found += [(index, at, one) for at, one in zip(views, asks, strict=True)]
         return found
+
+    def _none_of(self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_], error: str) -> None:
+        """Records samples that cannot be asked at all."""
+        for index in chunk:
+            self._failed(samples[index].sample_id, "every", error)
+            self.advance(int(missing[index].sum()))
 
     def _numbers_only(
         self, samples: list[Sample], asks: list[tuple[int, int, Ask]], logits: Any
@@ -176,23 +189,25 @@ class SuiteJob:
         rows = [row for row, (index, _, _) in enumerate(asks) if index not in broken]
         return [asks[row] for row in rows], logits[rows]
 
-    def _forward(self, asks: list[Ask]) -> Any:
-        """Next-token logits of all asks (ask, vocab), in few forwards of similar length."""
+    def _forward(self, asks: list[Ask], reading: Reading) -> Any:
+        """What the model says to all asks (ask, width), in few forwards of similar length."""
         import torch
 
         encoded = self.model.encode(asks)
         order = sorted(range(len(asks)), key=lambda i: encoded[i].length, reverse=True)
-        logits = torch.empty((len(asks), self.model.vocab_size), dtype=torch.float32, device=self.model.device)
+        logits = torch.empty((len(asks), reading.width), dtype=torch.float32, device=self.model.device)
         start = 0
         while start < len(order):
-            rows = max(1, self.tokens // encoded[order[start]].length)
-            some = order[start : start + rows]
+            rows = max(1, self.tokens // (encoded[order[start]].length + reading.tokens_besides))
+            some = order[start : start + min(rows, self.model.batch_limit or rows)]
             try:
-                logits[some] = self.model.forward([encoded[i] for i in some])
+                logits[some] = reading.run([encoded[i] for i in some])
             except torch.OutOfMemoryError:
                 self._take_less(asks[some[0]], len(some))
                 continue
-            start += rows
+            except RuntimeError as error:  # of CUDA, mostly: it says what, and not where
+                raise ModelError(_where_it_broke([asks[i] for i in some], error)) from error
+            start += len(some)
         return logits
 
     def _take_less(self, longest: Ask, rows: int) -> None:
@@ -208,23 +223,16 @@ class SuiteJob:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _table(
-        self,
-        samples: list[Sample],
-        view: ViewSpec,
-        logits: Any,
-        top: reduce.Top,
-        values: Any,
-        main: reduce.Top | None,
-        seconds: float,
-    ) -> pa.Table:
+    def _table(self, samples: list[Sample], view: ViewSpec, reading: Reading, read: _Read) -> pa.Table:
         """One view of a chunk in the evidence schema."""
         rows, labels = len(samples), samples[0].labels
-        spellings = self.model.spellings(labels)
-        found = reduce.label_columns(logits, spellings, len(labels))
+        spellings = reading.spellings
+        found = reduce.label_columns(read.logits, spellings, len(labels))
+        if reading.label_tokens is not None:  # log-probabilities: what the labels hold of all that could be said
+            found["label_mass"] = reduce.total_probability(read.logits)
         temperatures = reduce.temperatures_of(self.demand, self.known)
-        lse, shifted = reduce.totals(logits, temperatures)
-        margin = reduce.margins(values)
+        lse, shifted = reduce.totals(read.logits, temperatures)
+        margin = reduce.margins(read.values)
         return columns.table(
             {
                 "sample_key": [s.sample_key for s in samples],
@@ -237,21 +245,47 @@ class SuiteJob:
                 "spelling_ids": columns.same_list(spellings.ids, rows, pa.int32()),
                 "spelling_of": columns.same_list(spellings.of, rows, pa.int8()),
                 "spelling_logits": columns.lists(found["spelling_logits"]),
-                "top_ids": columns.lists(top.ids.cpu().numpy().astype(np.int32), top.keep),
-                "top_logits": columns.lists(values.cpu().numpy(), top.keep),
-                "at_main": None if main is None else columns.lists(main.gather(logits), main.keep),
+                "label_tokens": None
+                if reading.label_tokens is None
+                else columns.same_list(reading.label_tokens, rows, pa.int16()),
+                "top_ids": columns.lists(read.top.ids.cpu().numpy().astype(np.int32), read.top.keep),
+                "top_logits": columns.lists(read.values.cpu().numpy(), read.top.keep),
+                "at_main": None if read.main is None else columns.lists(read.main.gather(read.logits), read.main.keep),
                 "lse": lse,
                 "lse_temperatures": columns.same_list(temperatures, rows, pa.float32()),
                 "lse_shifted": columns.lists(shifted),
-                "vocab_size": self.model.vocab_size,
+                "vocab_size": reading.width,
                 "margin": margin,
                 "near_tie": margin < NEAR_TIE.get(self.model.dtype, 0.0),
-                "seconds": seconds,
+                "seconds": read.seconds,
                 "device": self.model.hardware,
                 "dtype": self.model.dtype,
             },
             rows,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of one view of some samples."""
+
+    logits: Any  # (row, width)
+    top: reduce.Top
+    values: Any
+    """Logits of `top`."""
+    main: reduce.Top | None
+    """The main view's likeliest tokens, at which a reference view is kept; None for the main view itself."""
+    seconds: float
+    """Per row."""
+
+
+def _where_it_broke(asks: list[Ask], error: RuntimeError) -> str:
+    named = ", ".join(f"{ask.sample.sample_id!r} under view {ask.view.name!r}" for ask in asks[:4])
+    more = f" and {len(asks) - 4} more" if len(asks) > 4 else ""
+    return (
+        f"The model failed on sample {named}{more}: {' '.join(str(error).split())[:500]} What was asked before is kept. "
+        "Run the same command with CUDA_LAUNCH_BLOCKING=1 for the exact place, or give the model `reference: true`."
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         ("labels", pa.list_(pa.string())),
         ("label_logits", pa.list_(pa.float32())),
         ("label_mass", pa.float32()),
+        ("label_tokens", pa.list_(pa.int16())),  # of labels that were scored as continuations; null: one row was read
         ("spelling_ids", pa.list_(pa.int32())),
         ("spelling_of", pa.list_(pa.int8())),
         ("spelling_logits", pa.list_(pa.float32())),
@@ -94,7 +95,11 @@ def read_rows(folder: Path, views: list[ViewSpec], sample_keys: list[str] | None
     if not files:
         return pl.DataFrame(schema=pl.from_arrow(SCHEMA.empty_table()).schema)  # type: ignore[union-attr]
     try:
-        rows = pl.scan_parquet(files, glob=False).filter(pl.col("view_key").is_in([v.key for v in views])).collect()
+        rows = (
+            pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")
+            .filter(pl.col("view_key").is_in([v.key for v in views]))
+            .collect()
+        )
     except (pl.exceptions.ComputeError, OSError) as error:
         raise ArtifactError(
             f"A part of the evidence in {folder} cannot be read ({error}). Run `mmplat ask` with the same grid: it sets "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.errors import ConfigError, UnknownName
+from mmplat.errors import ConfigError, IncompatibleCell, UnknownName
 from mmplat.ids import seed_from
 from mmplat.records import ModelSpec, Sample, ViewSpec
 from mmplat.registry import Registry
@@ -68,8 +68,15 @@ class LoadedModel(Protocol):
     @property
     def vocab_size(self) -> int: ...
 
+    @property
+    def batch_limit(self) -> int | None:
+        """Rows of one forward at most: 1 where a batch would not say what its rows say alone; None: what memory allows."""
+
     def unavailable(self, kind: str) -> str | None:
         """Why this very checkpoint cannot make a kind of view (no unk token, say); None: it can."""
+
+    def refuses(self, ask: Ask) -> str | None:
+        """Why this ask cannot be put (too many pictures, say); None: it can."""
 
     def spellings(self, labels: tuple[str, ...]) -> Spellings:
         """Raises IncompatibleCell where a label has no one-token spelling."""
@@ -77,6 +84,64 @@ class LoadedModel(Protocol):
     def encode(self, asks: Sequence[Ask]) -> Sequence[Encoded]: ...
 
     def forward(self, batch: Sequence[Any]) -> Any: ...
+
+    def continuations(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        """Tokens of each label as an answer of several tokens. Raises IncompatibleCell where the family scores none."""
+
+    def score(self, batch: Sequence[Any], labels: tuple[str, ...]) -> Any:
+        """Log-probability of each label as the whole answer's beginning, a float32 tensor (batch, label)."""
+
+
+class OneRow:
+    """Base of families that give a next-token row and nothing else: no continuations, no limits."""
+
+    batch_limit: int | None = None
+
+    def unavailable(self, kind: str) -> str | None:
+        return None
+
+    def refuses(self, ask: Ask) -> str | None:
+        return None
+
+    def continuations(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        raise IncompatibleCell("This family scores no labels of several tokens.")
+
+    def score(self, batch: Sequence[Any], labels: tuple[str, ...]) -> Any:
+        raise IncompatibleCell("This family scores no labels of several tokens.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a remote model tells of one ask: its likeliest first tokens, or answers that it drew."""
+
+    told: tuple[tuple[str, float], ...] = ()
+    """(token, log-probability), from the likeliest."""
+    drawn: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one ask has no reply; the others go on."""
+
+    error: str
+
+
+@runtime_checkable
+class RemoteModel(Protocol):
+    """A model behind a network: no tensors, no vocabulary; it tells of each ask what it wants to tell."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """As of a loaded model; with `sampled` (a decoding's settings) where it draws answers."""
+
+    @property
+    def hardware(self) -> str: ...
+
+    def unavailable(self, kind: str) -> str | None: ...
+
+    def answer(self, asks: Iterable[Ask], replies: Path) -> Iterator[tuple[Ask, Reply | Failure]]:
+        """Many at once, in the order in which they end. What was paid for is kept below `replies`, and not paid again."""
 
 
 def always(kind: str) -> str | None:
@@ -89,11 +154,18 @@ class Family:
 
     name: str
     summary: str
-    load: Callable[[ModelSpec], LoadedModel]
+    load: Callable[[ModelSpec], LoadedModel | RemoteModel]
     version: int = 1
     """Version of the adapter, part of the identity of its models: raise it when prompts or views change the logits."""
     architectures: tuple[str, ...] = ()
+    """Of config.json: a checkpoint finds its family by them."""
+    hub: tuple[str, ...] = ()
+    """How hub names of this family begin, so that a grid plans without a download."""
     unavailable: Callable[[str], str | None] = always
+    check: Callable[[ModelSpec], None] = lambda spec: None
+    """Refuses, with ConfigError, what a grid says of a model of this family; at planning time."""
+    weightless: bool = False
+    """Its models have no path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,51 +182,72 @@ named: Registry[Named] = Registry("model")
 
 
 def bind(name: str, settings: Mapping[str, Any] | None = None, *, where: str = "") -> ModelSpec:
-    """The model that the grid names: a known name, or a name with a `path` (local folder or hub name)."""
+    """The model that the grid names: a known name, a hub name, or a name with a `path` (local folder or hub name)."""
     list(families)  # loading the room files the named models too
     given = dict(settings or {})
-    if "path" not in given:
-        if name not in named:
-            hint = f"{where} (or give its `path`: a local checkpoint folder or a hub name)"
-            raise UnknownName("model", name, named, where=hint)
-        return named.get(name).spec().model_copy(update=given)
-    family = given.pop("family", None) or _family_of(Path(str(given["path"])).expanduser(), where=where)
-    families.get(family, where=where)
-    return ModelSpec(name=name, family=family, **given)
+    known = "path" not in given and "family" not in given and name in named
+    spec = _known(name, given) if known else _described(name, given, where)
+    families.get(spec.family, where=where).check(spec)
+    return spec
 
 
-def _family_of(folder: Path, *, where: str) -> str:
-    """The family of a local checkpoint, by the architecture in its config.json; torch-free."""
-    config = folder / "config.json"
-    if not folder.is_dir():
-        raise ConfigError(
-            f"{folder} is no local folder{where}. Give a checkpoint folder, or for a hub name also `family:` "
-            f"({', '.join(families)})."
-        )
+def _known(name: str, given: dict[str, Any]) -> ModelSpec:
+    return ModelSpec.model_validate({**named.get(name).spec().model_dump(), **given})
+
+
+def _described(name: str, given: dict[str, Any], where: str) -> ModelSpec:
+    """A model that the grid describes itself."""
+    family = given.pop("family", None)
+    weightless = family is not None and families.get(family, where=where).weightless
+    if "path" not in given and "/" in name and not weightless:
+        given["path"] = name
+    if "path" not in given and not weightless:
+        hint = f"{where} (or give its `path`: a local checkpoint folder or a hub name)"
+        raise UnknownName("model", name, named, where=hint)
+    return ModelSpec(name=name, family=family or family_of(given["path"], given.get("revision"), where=where), **given)
+
+
+def family_of(path: str, revision: str | None = None, *, where: str = "") -> str:
+    """The family of a checkpoint, by the architecture in its config.json or by its hub name; torch-free."""
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return _by_architecture(folder / "config.json", where)
+    cached = _cached_config(path, revision)
+    if cached is not None:
+        return _by_architecture(cached, where)
+    for name, family in families.items():
+        if path.startswith(family.hub):
+            return name
+    raise ConfigError(
+        f"{path} is no local folder{where}, and no hub name whose family is known. Give a checkpoint folder, or for a "
+        f"hub name also `family:` ({', '.join(families)})."
+    )
+
+
+def _cached_config(path: str, revision: str | None) -> Path | None:
+    """config.json of a hub name that was downloaded before."""
+    if path.count("/") != 1 or path.startswith((".", "~", "/")):
+        return None
     try:
-        architectures = json.loads(config.read_text(encoding="utf-8")).get("architectures") or []
-    except (OSError, json.JSONDecodeError) as error:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:  # planning needs none of the packages that run models
+        return None
+    found = try_to_load_from_cache(path, "config.json", revision=revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _by_architecture(config: Path, where: str) -> str:
+    try:
+        said = json.loads(config.read_text(encoding="utf-8"))
+        architectures = said.get("architectures") or []
+    except (OSError, json.JSONDecodeError, AttributeError) as error:
         raise ConfigError(f"{config}{where} cannot be read ({error}): is this a Hugging Face checkpoint?") from error
     for name, family in families.items():
         if set(architectures) & set(family.architectures):
             return name
+    if "vision_config" in said and "generic" in families:
+        return "generic"
     known = sorted(a for _, family in families.items() for a in family.architectures)
-    raise ConfigError(f"No family serves architecture {architectures}{where}. Known: {', '.join(known)}.")
-
-
-@dataclass(slots=True)
-class ByteLimited:
-    """A cache that forgets its oldest entries beyond a number of bytes: vision features of distinct images."""
-
-    limit: int
-    size: int = 0
-    items: dict[Any, Any] = field(default_factory=dict)
-
-    def get(self, key: Any) -> Any:
-        return self.items.get(key)
-
-    def put(self, key: Any, value: Any) -> None:
-        self.items[key] = value
-        self.size += value.nbytes
-        while self.size > self.limit and len(self.items) > 1:
-            self.size -= self.items.pop(next(iter(self.items))).nbytes
+    raise ConfigError(
+        f"No family serves architecture {architectures}{where}, and it has no vision tower. Known: {', '.join(known)}."
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mmplat.ids import seed_from
-from mmplat.models.base import Ask, Family, Named, Spellings, families, named
+from mmplat.models.base import Ask, Family, Named, OneRow, Spellings, families, named
 from mmplat.records import ModelSpec
 
 SEES = {"image": 1.5, "noise": 0.8}
@@ -26,7 +26,7 @@ class FakePrompt:
     length: int
 
 
-class Fake:
+class Fake(OneRow):
     """Vocabulary: 0–9 label spellings in two cases, the rest noise."""
 
     device = "cpu"
@@ -36,9 +36,6 @@ class Fake:
     def __init__(self, spec: ModelSpec) -> None:
         self.vocab_size = int(spec.params.get("vocab_size", 64))
         self.identity = {"family": "fake", "adapter": FAMILY.version, "vocab_size": self.vocab_size}
-
-    def unavailable(self, kind: str) -> str | None:
-        return None
 
     def spellings(self, labels: tuple[str, ...]) -> Spellings:
         count = len(labels)
@@ -63,7 +60,7 @@ class Fake:
         return logits
 
 
-FAMILY = Family("fake", "seeded logits, no weights", Fake)
+FAMILY = Family("fake", "seeded logits, no weights", Fake, weightless=True)
 families.add("fake", FAMILY)
 named.add(
     "fake",

@@ -21,7 +21,7 @@ def remember_identity(folder: Path, spec: ModelSpec, identity: Mapping[str, Any]
     """Writes evidence.json: who gave this evidence."""
     path = folder / "evidence.json"
     if not path.exists():
-        write_json(path, {"spec": spec.model_dump(mode="json"), "identity": dict(identity), "key": model_key(identity)})
+        write_json(path, {"spec": spec.settings, "identity": dict(identity), "key": model_key(identity)})
 
 
 def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] | None:
@@ -29,7 +29,7 @@ def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] |
 
     So a finished grid with one more decoding is decided without importing torch.
     """
-    said, version = spec.model_dump(mode="json"), families.get(spec.family).version
+    said, version = spec.settings, families.get(spec.family).version
     files = [path for folder in folders for path in sorted(folder.glob("*/evidence.json"))]
     recorded = [read_json(path, made_by="mmplat ask") for path in files]
     identities = [r["identity"] for r in recorded if r["spec"] == said and r["identity"].get("adapter") == version]

@@ -1,0 +1,298 @@
+"""A vision-language checkpoint of transformers, asked by mmplat. A family overrides what differs, and nothing else.
+
+The way of an ask: chat template → the placeholder of each picture becomes what the processor puts there → tokens; pictures under
+the view → vision tower → features at the picture's tokens; a batch padded on the left → next-token logits. What a family may
+override stands first. `None` is the template rendered without the picture's entry; `unk` is one neutral token in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.errors import IncompatibleCell, ModelError
+from mmplat.models._loading import ProcessorLoader, load
+from mmplat.models._pictures import Pictures, Processed, Seen, change_pixels
+from mmplat.models._spelling import continuation_ids, one_token_spellings
+from mmplat.models._streams import Stream, score_continuations
+from mmplat.models.base import Ask, Spellings
+from mmplat.records import ModelSpec
+from mmplat.views import catalog as view_kinds
+
+QUESTION = "\x00question\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids with the image tokens in place, and what the model sees there."""
+
+    ids: tuple[int, ...]
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(slots=True)
+class Padded:
+    """A batch as tensors, padded on the left: the last position of every row is its last real token."""
+
+    ids: Any  # (row, width)
+    attention: Any  # (row, width): 1 where a token is real
+    positions: Any  # (row, width), or (axis, row, width) where a family has several axes
+    seen: list[Seen] = field(default_factory=list)
+    """Of all rows in order."""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """What a family adds to the network's keyword arguments."""
+
+
+class VisionLanguage:
+    """A loaded checkpoint."""
+
+    # ── What a family says of itself ──────────────────────────────────────────────────────────────────────────────────
+
+    family: ClassVar[str]
+    version: ClassVar[int] = 1
+    pad_safe: ClassVar[bool] = True
+    """A batch says what each of its rows says alone. False: rows are asked one by one."""
+    max_pictures: ClassVar[int | None] = None
+    no_image: ClassVar[str | None] = None
+    """Why there is no forward without a picture; None: there is one."""
+    neutral: ClassVar[str | None] = None
+    """What stands for an unknown token where the tokenizer has none: a token of the checkpoint's own, by its text."""
+
+    load_processor: ClassVar[ProcessorLoader | None] = None
+
+    def render(self, question: str, pictures: int) -> str:
+        """The text of a prompt, one placeholder per picture, up to where the answer begins."""
+        content: list[dict[str, str]] = [{"type": "image"}] * pictures
+        turn = {"role": "user", "content": [*content, {"type": "text", "text": question}]}
+        return str(self.processor.apply_chat_template([turn], add_generation_prompt=True))
+
+    def process(self, pictures: list[NDArray[Any]]) -> list[Processed]:
+        """The processor's work, one result per picture, without a batch axis of several pictures."""
+        return [self.process_together([picture])[0] for picture in pictures]
+
+    def see(self, processed: list[Processed]) -> list[Any]:
+        """Features of some pictures, a tensor (token, width) each: the vision tower and the projector, once per picture.
+
+        None for each: the family's forward takes pixels itself.
+        """
+        pixels = self.tensor(np.concatenate([one["pixel_values"] for one in processed]))
+        return list(self.network.get_image_features(pixel_values=pixels, return_dict=True).pooler_output)
+
+    def change(self, processed: Processed, transform: Callable[[NDArray[Any]], NDArray[Any]]) -> Processed:
+        """A view in pixel space."""
+        return change_pixels(processed, transform)
+
+    def prepare(self, batch: Padded) -> None:
+        """Puts what the network needs into `batch.inputs`: ids, and what the vision tower made of the pictures."""
+        batch.inputs["input_ids"] = batch.ids
+        if batch.seen:
+            from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+            features = tuple(one.features for one in batch.seen)
+            batch.inputs["mm_encoder_outputs"] = {"image": BaseModelOutputWithPooling(pooler_output=features)}
+
+    def proceed(self, stream: Stream, ids: Any) -> dict[str, Any]:
+        """What a continuation of a stream needs beyond ids, attention, positions and the cache."""
+        return {}
+
+    # ── The same for all ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def __init__(self, spec: ModelSpec) -> None:
+        loaded = load(spec, family=self.family, version=self.version, processor=type(self).load_processor)
+        self.network, self.processor = loaded.network, loaded.processor
+        self.device, self.hardware, self.dtype = loaded.device, loaded.hardware, loaded.dtype
+        self.identity = loaded.identity
+        self.tokenizer = self.processor.tokenizer
+        self.batch_limit = 1 if spec.reference or not self.pad_safe else None
+        self.vocab_size = int(self.network.get_output_embeddings().weight.shape[0])
+        self.placeholder = str(getattr(self.processor, "image_token", ""))
+        """What stands for a picture in a rendered prompt."""
+        self.pictures = Pictures(self.process, self.see, self.replacement, self.change)
+        self._rendered = lru_cache(maxsize=4096)(self.render)
+        self._spelled = lru_cache(maxsize=None)(lambda labels: one_token_spellings(self.tokenizer, labels))
+        self._said = lru_cache(maxsize=None)(lambda label: continuation_ids(self.tokenizer, self._tail, label))
+
+    @property
+    def unk_id(self) -> int | None:
+        """The token that stands where a picture was, under views that want an unknown token."""
+        if self.tokenizer.unk_token_id is not None:
+            return int(self.tokenizer.unk_token_id)
+        if self.neutral is None:
+            return None
+        return self.tokenizer.get_vocab().get(self.neutral)
+
+    def unavailable(self, kind: str) -> str | None:
+        image = view_kinds.get(kind).image
+        if image != "keep" and self.no_image:
+            return self.no_image
+        if image == "unk" and self.unk_id is None:
+            return "the tokenizer has no unk token"
+        return None
+
+    def refuses(self, ask: Ask) -> str | None:
+        count = len(ask.sample.images)
+        if not count and self.no_image:
+            return f"a question without a picture: {self.no_image}"
+        if self.max_pictures is not None and count > self.max_pictures:
+            return f"{count} pictures in one question; this family takes {self.max_pictures}"
+        if self.placeholder and self.placeholder in ask.sample.question:
+            return f"the question holds {self.placeholder!r}, which means a picture to this model; write it otherwise"
+        return None
+
+    def spellings(self, labels: tuple[str, ...]) -> Spellings:
+        return self._spelled(labels)
+
+    def continuations(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        return tuple(self._said(label) for label in labels)
+
+    def encode(self, asks: Sequence[Ask]) -> list[Prompt]:
+        """Tokenises all distinct prompts at once, and shows the vision tower the pictures that it has not seen."""
+        import torch
+
+        with torch.inference_mode():
+            seen = self.pictures.of(asks)
+        texts = [self._text(ask, its) for ask, its in zip(asks, seen, strict=True)]
+        distinct = list(dict.fromkeys(texts))
+        ids = dict(zip(distinct, self._tokens(distinct), strict=True))
+        return [
+            Prompt(self._stand_ins(ids[text]) if _image_of(ask) == "unk" else ids[text], its)
+            for ask, text, its in zip(asks, texts, seen, strict=True)
+        ]
+
+    def forward(self, batch: Sequence[Prompt]) -> Any:
+        """Next-token logits in float32 (row, vocab)."""
+        import torch
+
+        with torch.inference_mode():
+            return self._run(self.padded(batch), use_cache=False).logits[:, -1].float()
+
+    def prefill(self, batch: Sequence[Prompt]) -> Stream:
+        """The same, keeping the cache, so that answers can be continued."""
+        import torch
+
+        with torch.inference_mode():
+            padded = self.padded(batch)
+            out = self._run(padded, use_cache=True)
+        return Stream(
+            out.logits[:, -1].float(), out.past_key_values, padded.attention, padded.positions[..., -1:], padded.inputs
+        )
+
+    def advance(self, stream: Stream, ids: Any, real: Any | None = None) -> Any:
+        """Logits (row, step, vocab) after each of `ids` (row, step); the stream then ends with them.
+
+        `real` is 1 where a token is one, 0 where a shorter row is padded on the right.
+        """
+        import torch
+
+        with torch.inference_mode():
+            stream.extend(ids, real)
+            out = self.network(
+                input_ids=ids,
+                attention_mask=stream.attention,
+                position_ids=stream.positions,
+                past_key_values=stream.cache,
+                use_cache=True,
+                **self.proceed(stream, ids),
+            )
+            return out.logits.float()
+
+    def score(self, batch: Sequence[Prompt], labels: tuple[str, ...]) -> Any:
+        """Log-probability of each label as the answer (row, label); all labels of a prompt share its prefill."""
+        return score_continuations(self, batch, self.continuations(labels))
+
+    def attend(self, batch: Sequence[Prompt]) -> Any:
+        """How the last position attends, mean over heads (row, layer, position); padding is zero."""
+        import torch
+
+        if self.network.config._attn_implementation != "eager":
+            raise IncompatibleCell("Attentions are readable with `attention: eager` only; say so in the grid's model.")
+        with torch.inference_mode():
+            out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
+        return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in out.attentions], dim=1)
+
+    def padded(self, batch: Sequence[Prompt]) -> Padded:
+        """A batch as the network takes it."""
+        import torch
+
+        width = max(prompt.length for prompt in batch)
+        ids = np.full((len(batch), width), self.tokenizer.pad_token_id or 0, np.int64)
+        attention = np.zeros((len(batch), width), np.int64)
+        for row, prompt in enumerate(batch):
+            ids[row, width - prompt.length :] = prompt.ids
+            attention[row, width - prompt.length :] = 1
+        mask = torch.from_numpy(attention).to(self.device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        padded = Padded(torch.from_numpy(ids).to(self.device), mask, positions, [s for p in batch for s in p.seen])
+        self.prepare(padded)
+        return padded
+
+    def tensor(self, array: NDArray[Any]) -> Any:
+        """On the model's device; floating point numbers in its dtype."""
+        import torch
+
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        return tensor.to(getattr(torch, self.dtype)) if tensor.is_floating_point() else tensor
+
+    def _run(self, batch: Padded, *, use_cache: bool, **options: Any) -> Any:
+        return self.network(
+            attention_mask=batch.attention,
+            position_ids=batch.positions,
+            use_cache=use_cache,
+            logits_to_keep=1,
+            **batch.inputs,
+            **options,
+        )
+
+    def process_together(self, pictures: list[NDArray[Any]]) -> list[Processed]:
+        """The processor's work in one call, for families that bring every picture to one size."""
+        found = self.processor.image_processor(pictures, input_data_format="channels_last", return_tensors="np")
+        arrays = {name: np.asarray(value) for name, value in found.items()}
+        if len(pictures) == 1:
+            return [arrays]
+        return [{name: array[at : at + 1] for name, array in arrays.items()} for at in range(len(pictures))]
+
+    def _text(self, ask: Ask, seen: tuple[Seen, ...]) -> str:
+        """The prompt's text, each placeholder replaced by what the processor puts there for a picture of its size."""
+        count = 0 if _image_of(ask) == "drop" else len(ask.sample.images)
+        text = self._rendered(ask.sample.question, count)
+        if _image_of(ask) != "keep" or not count:
+            return text
+        pieces = text.split(self.placeholder)
+        if len(pieces) != count + 1:
+            raise ModelError(
+                f"The chat template of {self.identity['revision']} gives {len(pieces) - 1} placeholders {self.placeholder!r} "
+                f"for {count} pictures. Is it the template of this model's family ({self.family})?"
+            )
+        return pieces[0] + "".join(one.text + piece for one, piece in zip(seen, pieces[1:], strict=True))
+
+    def replacement(self, processed: Processed) -> str:
+        """What the processor puts where a picture stands: depends on its size, never on its content."""
+        return str(self.processor.replace_image_token(processed, 0))
+
+    def _tokens(self, texts: list[str]) -> list[tuple[int, ...]]:
+        bos = self.tokenizer.bos_token
+        ids = self.tokenizer(texts, add_special_tokens=not (bos and texts[0].startswith(bos)))["input_ids"]
+        return [tuple(one) for one in ids]
+
+    def _stand_ins(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Each placeholder as one neutral token."""
+        placeholder = self.tokenizer.convert_tokens_to_ids(self.placeholder)
+        return tuple(int(self.unk_id or 0) if token == placeholder else token for token in ids)
+
+    @property
+    def _tail(self) -> str:
+        """What every prompt ends with, after the question."""
+        return self.render(QUESTION, 0 if self.no_image is None else 1).rpartition(QUESTION)[2]
+
+
+def _image_of(ask: Ask) -> str:
+    return view_kinds.get(ask.view.kind).image

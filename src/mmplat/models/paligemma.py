@@ -1,0 +1,43 @@
+"""PaliGemma and PaliGemma 2 (PaliGemmaForConditionalGeneration). There is no chat template: image tokens, bos, text, newline.
+
+"None" is the same prompt without its image tokens: bos, text, newline; "unk" is one unk token before bos. The whole prompt
+attends to itself in both directions and only the answer is causal, so that what a prompt's beginning says depends on its end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mmplat.models._pictures import Processed
+from mmplat.models._vlm import Padded, VisionLanguage
+from mmplat.models.base import Family, families
+
+
+class PaliGemma(VisionLanguage):
+    family = "paligemma"
+
+    def render(self, question: str, pictures: int) -> str:
+        return f"{self.placeholder * pictures}{self.tokenizer.bos_token}{question}\n"
+
+    def process(self, pictures: list[NDArray[Any]]) -> list[Processed]:
+        return self.process_together(pictures)
+
+    def prepare(self, batch: Padded) -> None:
+        super().prepare(batch)
+        batch.positions = batch.positions + 1  # this family counts from one
+        batch.inputs["token_type_ids"] = batch.ids.new_zeros(batch.ids.shape)  # 0: a prompt; a continuation is given none
+
+
+families.add(
+    "paligemma",
+    Family(
+        "paligemma",
+        "PaliGemma and PaliGemma 2 checkpoints",
+        PaliGemma,
+        version=PaliGemma.version,
+        architectures=("PaliGemmaForConditionalGeneration",),
+        hub=("google/paligemma-", "google/paligemma2-"),
+    ),
+)
