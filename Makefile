@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tables and models are small here: more threads than cores only fight each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast dashboard bench check format clean
+.PHONY: help demo test test-fast dashboard contracts bench check format clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
@@ -28,6 +28,9 @@ test-fast: $(VENV)/ready  ## tests without the slow ones
 
 dashboard: $(VENV)/ready  ## serve the results on this machine only
 	$(BIN)/streamlit run dashboard/app.py
+
+contracts: $(VENV)/ready  ## families × contracts, on tiny checkpoints of every real architecture
+	$(BIN)/python tests/contracts/table.py
 
 bench: $(VENV)/ready  ## speed, as ratios of arms measured in one run
 	$(BIN)/python bench/scale.py

@@ -17,8 +17,13 @@ include: "workflow/rules/publish.smk"
 include: "workflow/rules/rank.smk"
 
 
+# Short, and writing to databases or loading from the network: on a cluster they run beside Snakemake, not on nodes.
 localrules:
     all,
+    prepare,
+    tracking,
+    decide,
+    publish,
     rank,
     verdict,
 

@@ -170,10 +170,7 @@ def keep_model_loaded() -> None:
     loaded = families.get("llava").load(bind("tiny"))
 
     def again(spec: object) -> object:
-        loaded._features.items.clear()  # features of an earlier repeat would be a gift
-        loaded._features.size = 0
-        loaded._processed.items.clear()
-        loaded._processed.size = 0
+        loaded.pictures.forget()  # features of an earlier repeat would be a gift
         return loaded
 
     object.__setattr__(families.get("llava"), "load", again)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mmplat.errors import ArtifactError, Busy
 from mmplat.ids import canonical_json
+from mmplat.records import PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,14 @@ class Results:
         """Written when every row of a batch was asked or has failed with a reason."""
         return self.root / "batches" / f"{key}.done.json"
 
+    def heartbeat(self, key: str) -> Path:
+        """What the job of a batch says of itself every few seconds, and said last."""
+        return self.root / "batches" / f"{key}.heartbeat.json"
+
+    @property
+    def heartbeats(self) -> Iterable[Path]:
+        return (self.root / "batches").glob("*.heartbeat.json")
+
     def campaign(self, name: str) -> Path:
         return self.root / "campaigns" / safe_name(name)
 
@@ -70,6 +80,11 @@ class Results:
 
     def leaderboard(self, campaign: str, suffix: str = "json") -> Path:
         return self.campaign(campaign) / f"leaderboard.{suffix}"
+
+    @property
+    def replies(self) -> Path:
+        """What endpoints replied, by what was asked, so that nothing is paid twice; and what was spent."""
+        return self.root / "replies"
 
     @property
     def store(self) -> Path:
@@ -159,28 +174,69 @@ def read_json(path: Path, *, made_by: str) -> Any:
         raise ArtifactError(f"{path} is not valid JSON ({error}). Delete it and run `{made_by}` again.") from error
 
 
-@contextlib.contextmanager
-def only_writer(folder: Path, *, what: str) -> Iterator[None]:
-    """Holds `folder` for this process; a second process is told who holds it instead of writing beside it."""
-    from filelock import FileLock, Timeout
+ALL_PLACES = range(PLACES)
+_held: set[Path] = set()
+"""Folders that this process holds. Locks belong to the process, and closing a second handle would drop the first's."""
 
+
+@contextlib.contextmanager
+def only_writer(folder: Path, *, what: str, places: range = ALL_PLACES) -> Iterator[None]:
+    """Holds `folder` for this process; a second process is told who holds it instead of writing beside it.
+
+    Processes that write rows of different `places` hold it side by side. One byte of the lock file stands for one place, so
+    the file system itself (NFS too) keeps ranges apart that overlap.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    holder = folder / ".writer"
-    lock = FileLock(folder / ".lock", timeout=0)
+    path = (folder / ".lock").resolve()
+    if path in _held:
+        raise _busy(folder, what, places)
+    holder = folder / f".writer-{places.start}-{places.stop}"
+    with path.open("ab") as stream:
+        _lock(stream, folder, what, places)
+        _held.add(path)
+        try:
+            for left in _writers(folder, places):  # of killed processes: what they held is ours now
+                left.unlink(missing_ok=True)
+            holder.write_text(f"process {os.getpid()} on {os.uname().nodename}", encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            _held.discard(path)
+
+
+def _lock(stream: IO[bytes], folder: Path, what: str, places: range) -> None:
+    """Released when the file is closed, or the process dies."""
     try:
-        lock.acquire()
-    except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
-        raise Busy(
-            f"{what} is being written by {who} (lock {folder / '.lock'}). Wait for it, or stop it, and run this again: "
-            "what it has finished is kept."
-        ) from None
-    try:
-        holder.write_text(f"process {os.getpid()} on {os.uname().nodename}", encoding="utf-8")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, len(places), places.start)
+    except (BlockingIOError, PermissionError):  # both are allowed to say that it is taken
+        raise _busy(folder, what, places) from None
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder} lies on a file system that cannot lock files ({error.strerror}). Locks keep two jobs from asking the "
+            "same rows: put the results folder on one that can (NFS with its lock service, Lustre mounted with -o flock)."
+        ) from error
+
+
+def _busy(folder: Path, what: str, places: range) -> Busy:
+    names = []
+    for path in _writers(folder, places):
+        with contextlib.suppress(FileNotFoundError):  # it ends at this very moment
+            names.append(path.read_text(encoding="utf-8"))
+    who = " or ".join(filter(None, names)) or "another process"
+    return Busy(
+        f"{what} is being written by {who} (lock {folder / '.lock'}). Wait for it, or stop it, and run this again: "
+        "what it has finished is kept."
+    )
+
+
+def _writers(folder: Path, places: range) -> list[Path]:
+    """Files in which writers of some of these places have named themselves."""
+    found = []
+    for path in sorted(folder.glob(".writer-*")):
+        start, stop = (int(number) for number in path.name.split("-")[1:])
+        if start < places.stop and places.start < stop:
+            found.append(path)
+    return found
 
 
 def _sync(path: Path) -> None:

@@ -1,11 +1,41 @@
-"""How far a campaign is, read from its files: batches asked, pairs decided, failures recorded."""
+"""How far a campaign is, read from its files: what runs, what waits, what failed, and when it may be done.
+
+A batch's done-marker says that it was asked; until then its heartbeat says what became of its job. No database is asked, so
+this may be called at any moment and from anywhere that sees the results folder.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from mmplat.artifacts import Results, read_json
+from mmplat.batching import Job, Rate, rate_from
+from mmplat.costs import rates_of
+from mmplat.heartbeats import Heartbeat, read_heartbeat
 from mmplat.plan import Plan
+
+BatchStatus = Literal["running", "lost", "failed", "stopped", "waiting", "done"]
+"""lost: its job fell silent without a last word, as a killed one does. stopped: it was told to end, and will go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """One batch, now."""
+
+    key: str
+    model: str
+    suites: tuple[str, ...]
+    status: BatchStatus
+    rows_done: int
+    rows_total: int | None
+    """None where nobody knows before the suite is prepared."""
+    seconds_left: float | None
+    """By the rate of this job, or of its model elsewhere, or by the estimate of the plan; None: nobody knows."""
+    heartbeat: Heartbeat | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,16 +43,48 @@ class Progress:
     """The state of one campaign."""
 
     campaign: str
-    batches: int
-    asked: int
+    batches: tuple[BatchState, ...]
     pairs: int
     decided: int
     failures: tuple[str, ...]
     """One line per sample that could not be asked."""
+    now: datetime
+
+    def count(self, status: BatchStatus) -> int:
+        return Counter(batch.status for batch in self.batches)[status]
+
+    def with_status(self, *statuses: BatchStatus) -> list[BatchState]:
+        return [batch for batch in self.batches if batch.status in statuses]
 
     @property
     def fine(self) -> bool:
-        return self.asked == self.batches and self.decided == self.pairs and not self.failures
+        return self.count("done") == len(self.batches) and self.decided == self.pairs and not self.failures
+
+    @property
+    def rows_done(self) -> int:
+        return sum(batch.rows_done for batch in self.batches)
+
+    @property
+    def rows_total(self) -> int | None:
+        known = [batch.rows_total for batch in self.batches if batch.rows_total is not None]
+        return sum(known) if len(known) == len(self.batches) else None
+
+    @property
+    def rows_per_s(self) -> float:
+        """Of all jobs that run now."""
+        beats = [batch.heartbeat for batch in self.with_status("running")]
+        return sum(beat.rows_per_s or 0.0 for beat in beats if beat)
+
+    @property
+    def expected_end(self) -> datetime | None:
+        """If as many jobs go on running as now; None where nothing runs or some batch may take any time."""
+        running = self.with_status("running")
+        left = [batch.seconds_left for batch in self.batches if batch.status != "done"]
+        known = [seconds for seconds in left if seconds is not None]
+        if not running or len(known) < len(left):
+            return None
+        longest = max(batch.seconds_left or 0.0 for batch in running)
+        return self.now + timedelta(seconds=max(sum(known) / len(running), longest))
 
     @property
     def verdict(self) -> str:
@@ -32,34 +94,114 @@ class Progress:
                 f"{self.failures[0]} Everything else is done. Mend the cause, then run the same snakemake command "
                 "with `--forcerun ask`: only what failed is asked."
             )
+        failed = [batch for batch in self.with_status("failed") if batch.heartbeat]
+        why = f" Batch {failed[0].key} failed: {failed[0].heartbeat.error}" if failed and failed[0].heartbeat else ""
         return (
-            f"Campaign {self.campaign!r} is not complete: {self.asked} of {self.batches} batches asked, {self.decided} of "
-            f"{self.pairs} pairs decided. Run the same snakemake command again: it continues."
+            f"Campaign {self.campaign!r} is not complete: {self.count('done')} of {len(self.batches)} batches asked, "
+            f"{self.decided} of {self.pairs} pairs decided.{why} Run the same snakemake command again: it continues."
         )
 
-    @property
-    def text(self) -> str:
-        lines = [
-            f"campaign {self.campaign}",
-            f"batches  {self.asked} of {self.batches} asked",
-            f"pairs    {self.decided} of {self.pairs} decided",
-            f"failed   {len(self.failures)} samples",
-        ]
-        return "\n".join(lines + [f"         {line}" for line in self.failures[:10]])
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        end = self.expected_end
+        return {
+            "campaign": self.campaign,
+            "now": self.now.isoformat(),
+            "fine": self.fine,
+            "counts": {status: self.count(status) for status in BatchStatus.__args__},  # type: ignore[attr-defined]
+            "pairs": self.pairs,
+            "decided": self.decided,
+            "rows_done": self.rows_done,
+            "rows_total": self.rows_total,
+            "rows_per_s": round(self.rows_per_s, 3),
+            "expected_end": None if end is None else end.isoformat(),
+            "failures": list(self.failures),
+            "batches": [_batch_json(batch) for batch in self.batches],
+        }
 
 
-def progress_of(plan: Plan, results: Results) -> Progress:
-    """Reads the done-markers of a plan."""
-    markers = [results.batch_done(batch.key) for batch in plan.batches]
-    done = [read_json(marker, made_by="mmplat ask") for marker in markers if marker.exists()]
-    decided = [
-        results.decided(plan.grid.campaign, pair.model.name, pair.suite.name) / "decided.json" for pair in plan.pairs
-    ]
-    failures = tuple(
+def _batch_json(batch: BatchState) -> dict[str, Any]:
+    said = None if batch.heartbeat is None else batch.heartbeat.model_dump(mode="json")
+    return {**{k: v for k, v in asdict(batch).items() if k != "heartbeat"}, "heartbeat": said}
+
+
+def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) -> Progress:
+    """Reads the done-markers and heartbeats of a plan."""
+    now = now or datetime.now(UTC)
+    beats = {job.key: read_heartbeat(results.heartbeat(job.key)) for job in plan.jobs}
+    paths = {job.key: results.batch_done(job.key) for job in plan.jobs}
+    markers = {key: read_json(path, made_by="mmplat ask") for key, path in paths.items() if path.exists()}
+    rate = rate_from(rates_of(filter(None, beats.values())))
+    decided = [results.decided(plan.grid.campaign, p.model.name, p.suite.name) / "decided.json" for p in plan.pairs]
+    return Progress(
+        campaign=plan.grid.campaign,
+        batches=tuple(
+            _state(job, _expected_rows(plan, job), markers.get(job.key), beats[job.key], rate, now) for job in plan.jobs
+        ),
+        pairs=len(decided),
+        decided=sum(path.exists() for path in decided),
+        failures=_failures(markers.values()),
+        now=now,
+    )
+
+
+def _state(
+    job: Job, rows: int | None, marker: dict[str, Any] | None, beat: Heartbeat | None, rate: Rate, now: datetime
+) -> BatchState:
+    status = _status(marker is not None, beat, now)
+    done = beat.rows_done if beat else 0
+    total = beat.rows_total if beat else rows
+    if status == "done" and marker is not None:
+        done = total = marker["asked"] + marker["kept"]
+    elif status == "waiting":
+        done, total = 0, rows
+    left = None if total is None else total - done
+    per_s = beat.rows_per_s if beat and status == "running" else None
+    return BatchState(
+        key=job.key,
+        model=job.batch.model.name,
+        suites=tuple(part.name for part in job.batch.suites),
+        status=status,
+        rows_done=done,
+        rows_total=total,
+        seconds_left=_seconds(left, per_s or rate(job.batch.model)),
+        heartbeat=beat,
+    )
+
+
+def _status(asked: bool, beat: Heartbeat | None, now: datetime) -> BatchStatus:
+    """A job that runs comes first: the marker may be that of an earlier asking."""
+    if beat is not None and beat.alive(now):
+        return "running"
+    if asked:
+        return "done"
+    if beat is None or beat.state == "finished":  # Snakemake removes the marker of a batch that is to be asked again
+        return "waiting"
+    return "lost" if beat.state == "running" else beat.state
+
+
+def _seconds(rows: int | None, per_s: float | None) -> float | None:
+    if rows == 0:
+        return 0.0
+    return rows / per_s if rows is not None and per_s else None
+
+
+def _expected_rows(plan: Plan, job: Job) -> int | None:
+    """Rows of a batch before it was asked; near enough for shards, whose samples were not counted."""
+    rows = 0
+    for part in job.batch.suites:
+        n = plan.pair(job.batch.model.name, part.suite.name).n
+        if n is None:
+            return None
+        rows += n * len(part.views) // part.shard.of
+    return rows
+
+
+def _failures(markers: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """One line each; what holds for all samples of a suite is said by each of its shards."""
+    lines = (
         f"{marker['model']} × {f['suite']}, sample {f['sample_id']}: {f['error']}"
-        for marker in done
+        for marker in markers
         for f in marker["failures"]
     )
-    return Progress(
-        plan.grid.campaign, len(markers), len(done), len(decided), sum(path.exists() for path in decided), failures
-    )
+    return tuple(dict.fromkeys(lines))

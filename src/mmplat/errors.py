@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class MmplatError(Exception):
@@ -61,7 +62,12 @@ class Busy(ArtifactError):
 
 
 class EvidenceTooNarrow(ArtifactError):
-    """The stored evidence does not cover what an exact decision needs; asking again widens it."""
+    """The stored evidence does not cover what an exact decision needs; asking again widens it, if the model can tell more."""
+
+    def __init__(self, message: str, samples: Any = None) -> None:
+        super().__init__(message)
+        self.samples = samples
+        """Which samples it is too narrow for: a mask."""
 
 
 class ModelError(MmplatError):

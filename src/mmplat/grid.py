@@ -40,7 +40,7 @@ class ModelEntry(Entry):
     revision: str | None = Field(None, description="commit of a hub name")
     adapter: str | None = Field(None, description="LoRA or other PEFT adapter on top: local folder or hub name")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    attention: str | None = Field(None, description="attention implementation; eager is needed to read attentions")
+    attention: str | None = Field(None, description="attention implementation of transformers; default: its own choice")
     reference: bool = Field(False, description="for disputes: one prompt at a time, in float32")
     trust_remote_code: bool = Field(False, description="run code that the checkpoint brings")
     pickled_weights: bool = Field(False, description="allow weights that are no safetensors")

@@ -1,19 +1,21 @@
 """The factored plan: which views of which samples must be asked, in which batches, and which cells that decides.
 
 It never lists the product of the axes: a pair (model × suite) carries its methods, and the decodings are shared by all. It is
-torch-free and deterministic, since Snakemake computes it each time it reads the Snakefile.
+torch-free and deterministic, since Snakemake computes it each time it reads the Snakefile; what it was once cut into is read
+back from plan.json.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from mmplat.artifacts import Results, read_json, safe_name, write_json, write_json_once
+from mmplat.batching import Cut, Job, Rate, Work, cut, cut_of, describe_jobs, jobs_of, rate_from
+from mmplat.costs import measured_rates
 from mmplat.errors import ConfigError, UnknownName
 from mmplat.evidence.coverage import demand_of
 from mmplat.grid import Grid, parse_grid
@@ -22,9 +24,11 @@ from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
 from mmplat.metrics import catalog as metrics
 from mmplat.models import families
-from mmplat.records import Batch, BatchSuite, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec
+from mmplat.records import Batch, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
+
+MADE_BY = "mmplat plan --grid GRID --write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class Pair:
     n: int | None
     """Samples, where the suite knows before it is prepared."""
 
+    @property
+    def work(self) -> Work:
+        return Work(self.model, self.suite, self.views)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -68,6 +76,7 @@ class Plan:
     pairs: tuple[Pair, ...]
     skipped: tuple[Skip, ...]
     demand: Demand
+    cut: Cut
 
     @property
     def planned(self) -> int:
@@ -86,19 +95,33 @@ class Plan:
         return None if total is None else total * len(self.grid.decodings)
 
     @cached_property
+    def jobs(self) -> tuple[Job, ...]:
+        """Every batch with what it is expected to take."""
+        return jobs_of([pair.work for pair in self.pairs], self.cut, self.demand)
+
+    @property
     def batches(self) -> tuple[Batch, ...]:
-        """One batch per model: it is loaded once, for all of its suites."""
-        of_model: dict[str, list[Pair]] = {}
-        for pair in self.pairs:
-            of_model.setdefault(pair.model.name, []).append(pair)
-        return tuple(
-            Batch(
-                model=pairs[0].model,
-                suites=tuple(BatchSuite(suite=p.suite, views=p.views) for p in pairs),
-                demand=self.demand,
-            )
-            for pairs in of_model.values()
-        )
+        return tuple(job.batch for job in self.jobs)
+
+    def job(self, key: str) -> Job:
+        return self._jobs_by_key[key]
+
+    def jobs_of(self, pair: Pair) -> tuple[Job, ...]:
+        """The jobs that together ask a pair: one, or one per shard."""
+        return self._jobs_by_pair[pair.model.name, pair.suite.name]
+
+    @cached_property
+    def _jobs_by_key(self) -> dict[str, Job]:
+        return {job.key: job for job in self.jobs}
+
+    @cached_property
+    def _jobs_by_pair(self) -> dict[tuple[str, str], tuple[Job, ...]]:
+        found: dict[tuple[str, str], tuple[Job, ...]] = {}
+        for job in self.jobs:
+            for part in job.batch.suites:
+                name = (job.batch.model.name, part.suite.name)
+                found[name] = (*found.get(name, ()), job)
+        return found
 
     def cells(self, pair: Pair) -> Iterator[Cell]:
         for seeded in pair.methods:
@@ -107,19 +130,47 @@ class Plan:
 
     def pair(self, model: str, suite: str) -> Pair:
         """The pair of that name; file-system safe spellings are understood too."""
-        for pair in self.pairs:
-            names = (pair.model.name, pair.suite.name)
-            if (model, suite) in (names, tuple(safe_name(n) for n in names)):
-                return pair
-        known = [f"{p.model.name} × {p.suite.name}" for p in self.pairs]
-        raise UnknownName("pair", f"{model} × {suite}", known, where=f" in campaign {self.grid.campaign!r}")
+        found = self._pairs_by_name.get((model, suite))
+        if found is None:
+            known = [f"{p.model.name} × {p.suite.name}" for p in self.pairs]
+            raise UnknownName("pair", f"{model} × {suite}", known, where=f" in campaign {self.grid.campaign!r}")
+        return found
 
-    def batch_of(self, pair: Pair) -> Batch:
-        return next(b for b in self.batches if b.model.name == pair.model.name)
+    @cached_property
+    def _pairs_by_name(self) -> dict[tuple[str, str], Pair]:
+        safe = {(safe_name(p.model.name), safe_name(p.suite.name)): p for p in self.pairs}
+        return safe | {(p.model.name, p.suite.name): p for p in self.pairs}
+
+
+def plan_for(grid: Grid, results: Results, minutes_per_job: float | None = None) -> Plan:
+    """The plan of a grid in a results folder: cut as plan.json says, what is new by what asking costs.
+
+    `minutes_per_job` belongs to a machine, so it comes from a profile or an option; None keeps what plan.json says, 0 undoes
+    it.
+    """
+    if minutes_per_job is not None and not 0 <= minutes_per_job < float("inf"):
+        raise ConfigError(
+            f"minutes_per_job = {minutes_per_job} is no length of a job. Give minutes (20, say), or 0 for one job per model."
+        )
+    plan, path = make_plan(grid), results.plan(grid.campaign)
+    earlier = _cut_in(path) if path.exists() else Cut()
+    work, samples = [pair.work for pair in plan.pairs], {pair.work.key: pair.n for pair in plan.pairs}
+
+    def count(one: Work) -> int | None:
+        from mmplat.preparing import known_count  # polars is slow to import, and every job reads the plan
+
+        return samples[one.key] or known_count(results.suite(one.suite.name, one.suite.key))
+
+    @cache
+    def measured() -> Rate:
+        return rate_from(measured_rates(results))
+
+    made = cut(work, earlier, minutes_per_job, count, lambda model: measured()(model))
+    return replace(plan, cut=made)
 
 
 def make_plan(grid: Grid) -> Plan:
-    """Factors a grid. Every pair of a method and a model or suite that cannot be is skipped with its reason."""
+    """Factors a grid, uncut. Every pair of a method and a model or suite that cannot be is skipped with its reason."""
     seeded = [Seeded(bind_method(m.name, m.params, seed=s), s) for m in grid.methods for s in grid.seeds]
     main = bind_view("image")
     pairs, skipped = [], []
@@ -140,26 +191,34 @@ def make_plan(grid: Grid) -> Plan:
                 pairs.append(Pair(model, suite, planned, views, suites.get(suite.kind).count(suite)))
     _refuse_clashes(grid)
     betas = [one.method.beta for one in seeded if one.method.beta is not None]
-    return Plan(grid, tuple(pairs), tuple(skipped), demand_of(list(grid.decodings), betas))
+    samples = {pair.work.key: pair.n for pair in pairs}
+    uncut = cut([pair.work for pair in pairs], Cut(), None, lambda one: samples[one.key], rate_from({}))
+    return Plan(grid, tuple(pairs), tuple(skipped), demand_of(list(grid.decodings), betas), uncut)
 
 
 def write_plan(plan: Plan, results: Results) -> Path:
     """Writes what the jobs read. Files named by content are never rewritten, plan.json only when it says something new."""
-    for batch in plan.batches:
-        write_json_once(results.batch(batch.key), batch.model_dump(mode="json"))
+    for job in plan.jobs:
+        write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
     for suite in plan.grid.suites:
         write_json_once(results.suite_spec(suite.key), suite.model_dump(mode="json"))
     path = results.plan(plan.grid.campaign)
     said = describe(plan)
-    if not path.exists() or canonical_json(json.loads(path.read_text(encoding="utf-8"))) != canonical_json(said):
+    if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
         write_json(path, said)
     return path
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan as a job needs it: made anew from the grid text that plan.json carries."""
-    said = read_json(path, made_by="mmplat plan --grid GRID --write")
-    return make_plan(parse_grid(said["grid_text"], source=said["source"]))
+    """The plan as a job needs it: made anew from the grid text that plan.json carries, and cut as it says."""
+    said = read_json(path, made_by=MADE_BY)
+    plan = make_plan(parse_grid(said["grid_text"], source=said["source"]))
+    earlier = cut_of(said, source=str(path))
+    return replace(plan, cut=earlier) if earlier.jobs else plan
+
+
+def _cut_in(path: Path) -> Cut:
+    return cut_of(read_json(path, made_by=MADE_BY), source=str(path))
 
 
 def describe(plan: Plan) -> dict[str, Any]:
@@ -182,14 +241,8 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for s in plan.skipped
         ],
-        "batches": [
-            {
-                "key": batch.key,
-                "model": batch.model.name,
-                "suites": [{"suite": s.suite.name, "views": [v.name for v in s.views]} for s in batch.suites],
-            }
-            for batch in plan.batches
-        ],
+        "minutes_per_job": plan.cut.minutes_per_job,
+        "batches": describe_jobs(plan.jobs),
         "versions": _versions(plan),
         "pairs": [{"model": pair.model.name, "suite": pair.suite.name} for pair in plan.pairs],
         "forwards": plan.forwards,

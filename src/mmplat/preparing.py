@@ -65,6 +65,11 @@ def load_metadata(folder: Path) -> dict[str, Any]:
     return found
 
 
+def known_count(folder: Path) -> int | None:
+    """Samples of a prepared suite; None where it is not prepared yet."""
+    return int(load_metadata(folder)["n"]) if (folder / "suite.json").exists() else None
+
+
 def load_picture(folder: Path, name: str) -> NDArray[np.uint8]:
     """One image of a prepared suite (height × width × 3), checked against the content that its name promises."""
     from PIL import Image, UnidentifiedImageError

@@ -95,7 +95,7 @@ class ModelSpec(Record):
     """A LoRA or other PEFT adapter on top: a local folder or a hub name."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     attention: str | None = None
-    """Attention implementation of transformers; None: its default. `eager` is what reading attentions needs."""
+    """Attention implementation of transformers; None: its own choice."""
     reference: bool = False
     """For disputes: one prompt at a time, in float32."""
     trust_remote_code: bool = False
@@ -132,11 +132,41 @@ class Demand(Record):
     """Temperatures at which the log-sum-exp of the whole row is needed."""
 
 
+PLACES = 2**16
+"""Samples are spread over this many places by a hash of their images; a shard is a range of places."""
+
+
+class Shard(Record):
+    """The part `index` of `of` of a suite.
+
+    Where a sample lies depends on its images alone: questions about one image stay together, and whatever the number of
+    parts, two shards that hold a common sample have a common place, which one lock can guard.
+    """
+
+    index: int = 0
+    of: int = Field(1, ge=1, le=PLACES)
+
+    @property
+    def places(self) -> range:
+        return range(self.index * PLACES // self.of, (self.index + 1) * PLACES // self.of)
+
+    def holds(self, sample: Sample) -> bool:
+        return self.of == 1 or sample.place in self.places
+
+    def __str__(self) -> str:
+        return f" {self.index + 1}/{self.of}" if self.of > 1 else ""
+
+
 class BatchSuite(Record):
-    """One suite inside a batch: the suite and the views to ask, the main view first."""
+    """One suite inside a batch, or a shard of it: what to ask, the main view first."""
 
     suite: SuiteSpec
     views: tuple[ViewSpec, ...]
+    shard: Shard = Shard()
+
+    @property
+    def name(self) -> str:
+        return f"{self.suite.name}{self.shard}"
 
 
 class Batch(Record):
@@ -178,6 +208,11 @@ class Sample:
     images: tuple[str, ...]
     """File names below the `images/` folder of the prepared suite, named by content."""
     groups: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> int:
+        """Which of the places of a suite's shards the sample has, by content; without images each sample has its own."""
+        return int(content_id(self.images or [self.sample_key], length=4), 16)
 
 
 RunStatus = Literal["done", "incomplete", "failed"]

@@ -9,6 +9,12 @@ rule ask:
         "logs/ask/{batch}.log",
     wildcard_constraints:
         batch="[0-9a-f]+",
+    threads: 1  # several models side by side beat several threads on small ones
+    resources:
+        gpu=of_batch("gpu"),
+        gpu_model=of_batch("gpu_model"),
+        mem_mb=of_batch("mem_mb"),
+        runtime=of_batch("runtime"),
     shell:
         "mmplat ask {input.batch:q} --threads {threads} --keep-going > {log} 2>&1"
 

@@ -5,14 +5,15 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 
 from mmplat.artifacts import results as results_folder, safe_name
+from mmplat.batching import resource
 from mmplat.errors import MmplatError
 from mmplat.grid import load_grid
-from mmplat.plan import make_plan, write_plan
+from mmplat.plan import plan_for, write_plan
 
 GRID = config.get("grid", "config/grid.yaml")
 RESULTS = results_folder(config.get("results"))
 try:
-    PLAN = make_plan(load_grid(Path(GRID)))
+    PLAN = plan_for(load_grid(Path(GRID)), RESULTS, config.get("minutes_per_job"))
 except MmplatError as error:
     raise WorkflowError(str(error)) from None
 PLAN_FILE = write_plan(PLAN, RESULTS)
@@ -21,6 +22,8 @@ LOGS = Path("logs") / safe_name(NAME)
 # Strict mode is Snakemake's own default, which a prefix replaces; every command finds the results folder in the environment.
 shell.prefix(f"set -euo pipefail; export MMPLAT_RESULTS={quote(str(RESULTS.root))}; ")
 CAMPAIGN = RESULTS.campaign(NAME)
+# What the profile gives to jobs that say nothing themselves.
+DEFAULTS = workflow.resource_settings.default_resources or {}
 
 
 def prepared(suite):
@@ -28,14 +31,19 @@ def prepared(suite):
 
 
 def suites_of_batch(wildcards):
-    batch = next(b for b in PLAN.batches if b.key == wildcards.batch)
-    return [prepared(part.suite) for part in batch.suites]
+    return [prepared(part.suite) for part in PLAN.job(wildcards.batch).batch.suites]
 
 
-def marker_of_pair(wildcards):
-    return RESULTS.batch_done(
-        PLAN.batch_of(PLAN.pair(wildcards.model, wildcards.suite)).key
-    )
+def of_batch(name):
+    def value(wildcards, **known):
+        return resource(PLAN.job(wildcards.batch), name, DEFAULTS, wildcards, **known)
+
+    return value
+
+
+def markers_of_pair(wildcards):
+    pair = PLAN.pair(wildcards.model, wildcards.suite)
+    return [RESULTS.batch_done(job.key) for job in PLAN.jobs_of(pair)]
 
 
 def suite_of_pair(wildcards):

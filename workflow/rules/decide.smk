@@ -2,7 +2,7 @@ rule decide:
     input:
         plan=PLAN_FILE,
         suite=suite_of_pair,
-        asked=marker_of_pair,
+        asked=markers_of_pair,
     output:
         done=CAMPAIGN / "decided/model={model}/suite={suite}/decided.json",
     log:

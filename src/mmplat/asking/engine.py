@@ -1,7 +1,7 @@
 """ask: one batch → evidence. Asks what is missing, keeps what was asked, survives being killed at any moment.
 
 Rows that exist and reach far enough are not asked again; the model is loaded only when some are missing. Each suite is asked by
-a `SuiteJob`, under a lock, and the batch's done-marker is written last.
+a `SuiteJob` (a `RemoteJob` where the model is behind a network), under a lock, and the batch's done-marker is written last.
 """
 
 from __future__ import annotations
@@ -13,30 +13,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
+from mmplat.asking.remote_job import RemoteJob
 from mmplat.asking.suite_job import Advance, Outcome, SuiteJob
 from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence, set_aside_broken
-from mmplat.models import families
+from mmplat.heartbeats import Pulse
+from mmplat.models import RemoteModel, families
 from mmplat.models.identity import known_identity, model_key, remember_identity
-from mmplat.preparing import load_samples
+from mmplat.preparing import load_metadata, load_samples
 from mmplat.provenance import packages
-from mmplat.records import Batch, Demand, Sample, ViewSpec
+from mmplat.records import Batch, BatchSuite, Demand, Sample, Shard, ViewSpec
 
 
 def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
     """Asks what is missing of a batch and writes its done-marker. The model is loaded only when something is missing."""
     outcome = Outcome()
+    expected = {part.name: _expected_rows(part, results) for part in batch.suites}
+    with Pulse(batch, results, outcome, expected) as pulse:
+
+        def both(rows: int) -> None:
+            pulse.advance(rows)
+            advance(rows)
+
+        identity = _ask(batch, results, outcome, pulse, both)
+        write_json(results.batch_done(batch.key), _marker(batch, outcome, identity))
+    return outcome
+
+
+def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance: Advance) -> dict[str, Any]:
+    """Asks the suites of a batch one after the other; returns who was asked."""
     identity, model = _known(batch, results), None
     if identity is None:
+        pulse.begin()
         model = families.get(batch.model.family).load(batch.model)
-        identity = dict(model.identity)
+        pulse.hardware, identity = model.hardware, dict(model.identity)
     key = model_key(identity)
     for part in batch.suites:
         folder = results.suite(part.suite.name, part.suite.key)
-        samples = _distinct(folder)
+        samples = _distinct(folder, part.shard)
+        pulse.suite(part.name, len(samples) * len(part.views))
         target = results.evidence(batch.model.name, part.suite.name, key)
-        with only_writer(target, what=f"Evidence of {batch.model.name} on {part.suite.name}"):
+        with only_writer(target, what=f"Evidence of {batch.model.name} on {part.name}", places=part.shard.places):
             set_aside_broken(target)
             missing = _missing(target, samples, part.views, batch.demand)
             kept = missing.size - int(missing.sum())
@@ -49,9 +67,17 @@ def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) ->
                         f"Evidence in {target} was removed while it was read. Run the same command again."
                     )
                 remember_identity(target, batch.model, identity)
-                SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
-    write_json(results.batch_done(batch.key), _marker(batch, outcome, identity))
-    return outcome
+                if isinstance(model, RemoteModel):
+                    RemoteJob(model, part, folder, target, results.replies, outcome, advance).run(samples, missing)
+                else:
+                    SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
+    return identity
+
+
+def _expected_rows(part: BatchSuite, results: Results) -> int:
+    """Rows of a suite or shard, near enough until its samples are read: equal samples are asked once."""
+    n: int = load_metadata(results.suite(part.suite.name, part.suite.key))["n"]
+    return n * len(part.views) // part.shard.of
 
 
 def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
@@ -66,15 +92,15 @@ def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
     for part in batch.suites:
         target = results.evidence(batch.model.name, part.suite.name, model_key(identity))
         set_aside_broken(target)
-        samples = _distinct(results.suite(part.suite.name, part.suite.key))
+        samples = _distinct(results.suite(part.suite.name, part.suite.key), part.shard)
         if _missing(target, samples, part.views, batch.demand).any():
             return None
     return identity
 
 
-def _distinct(folder: Path) -> list[Sample]:
-    """The samples of a suite, equal ones once."""
-    return list({s.sample_key: s for s in load_samples(folder)}.values())
+def _distinct(folder: Path, shard: Shard) -> list[Sample]:
+    """The samples of a suite's shard, equal ones once."""
+    return list({s.sample_key: s for s in load_samples(folder) if shard.holds(s)}.values())
 
 
 def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand) -> NDArray[np.bool_]:
@@ -87,7 +113,7 @@ def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], d
         rows = stored.view(view)
         width = 0 if rows.at_main is None else (~np.isnan(rows.at_main)).sum(axis=1)
         # A main row that is asked again may keep other tokens: what its references say at them must follow.
-        missing[:, index] = ~(rows.present & enough & (width == stored.main.kept))
+        missing[:, index] = ~(rows.present & enough & ((width == stored.main.kept) | rows.final))
     return missing
 
 

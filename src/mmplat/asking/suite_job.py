@@ -29,8 +29,8 @@ from mmplat.records import BatchSuite, Demand, Sample, ViewSpec
 FORWARD_TOKENS = {"cpu": 2048, "cuda": 32_768}
 """Tokens (padding included) of one forward: fills a GPU; on a CPU, small enough for what passes between layers to stay
 in its caches (measured with bench/grid.py: 1024 to 2048 beats 8192 by a fifth)."""
-CHUNK_LOGITS = 64_000_000
-"""Logits of one chunk (samples × views × vocabulary) held on the device: 256 MB."""
+CHUNK_LOGITS = 24_000_000
+"""Logits of one chunk (samples × views × vocabulary) held on the device: 96 MB. The chunk's features are held with them."""
 FLUSH_S = 20.0
 """At most this much asking is lost when a job is killed."""
 NEAR_TIE = {"float32": 1e-3, "bfloat16": 0.125, "float16": 0.02}
@@ -288,7 +288,7 @@ def _where_it_broke(asks: list[Ask], error: RuntimeError) -> str:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _picture(folder: Path, name: str) -> NDArray[np.uint8]:
     """Questions about one image follow each other: it is read once."""
     return load_picture(folder, name)

@@ -10,7 +10,22 @@ import sys
 import typer
 
 from mmplat import __version__
-from mmplat.cli import ask, catalog, db, decide, leaderboard, plan, prepare, publish, rank, sql, status, tracking, world
+from mmplat.cli import (
+    ask,
+    catalog,
+    db,
+    decide,
+    leaderboard,
+    models,
+    plan,
+    prepare,
+    publish,
+    rank,
+    sql,
+    status,
+    tracking,
+    world,
+)
 from mmplat.errors import MmplatError
 
 app = typer.Typer(
@@ -26,6 +41,7 @@ for verb in (plan.plan, prepare.prepare, ask.ask, decide.decide, publish.publish
 for reader in (leaderboard.leaderboard, sql.sql, status.status):
     app.command()(reader)
 app.command("list")(catalog.list_)
+app.add_typer(models.app, name="models")
 app.add_typer(world.app, name="world")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(db.app, name="db")

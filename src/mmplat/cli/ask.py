@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,21 +30,22 @@ def ask(
     from mmplat import artifacts
     from mmplat.errors import CampaignFailed
     from mmplat.grid import load_grid
-    from mmplat.plan import make_plan, write_plan
+    from mmplat.plan import plan_for, write_plan
     from mmplat.records import Batch
 
     place = artifacts.results(results)
     if batch is not None:
         wanted = [Batch.model_validate(artifacts.read_json(batch, made_by="mmplat plan --write"))]
     else:
-        made = make_plan(load_grid(grid))
+        made = plan_for(load_grid(grid), place)
         write_plan(made, place)
         wanted = list(made.batches)
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
-    failed = sum(_ask_one(one, place) for one in wanted)
+    with _interruptible():
+        failed = sum(_ask_one(one, place) for one in wanted)
     if failed and not keep_going:
         raise CampaignFailed(
             f"{failed} failures were recorded; everything else was asked and is kept. Mend the cause and run this again."
@@ -66,3 +70,21 @@ def _ask_one(batch: Batch, place: Results) -> int:
     if len(outcome.failures) > 5:
         typer.echo(f"… and {len(outcome.failures) - 5} more failed samples, all in the batch's done-marker", err=True)
     return len(outcome.failures)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM, which clusters send before they take a node away, ends the asking as Ctrl-C does: what was asked is kept.
+
+    Only the first of them: a second one must not break off the writing.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

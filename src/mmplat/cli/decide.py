@@ -24,7 +24,7 @@ def decide(
     from mmplat.deciding import decide as decide_pair
     from mmplat.errors import CampaignFailed, ConfigError
     from mmplat.grid import load_grid
-    from mmplat.plan import make_plan, read_plan, write_plan
+    from mmplat.plan import plan_for, read_plan, write_plan
 
     if (model is None) != (suite is None):
         raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
@@ -32,7 +32,7 @@ def decide(
     if plan is not None:
         made = read_plan(plan)
     else:
-        made = make_plan(load_grid(grid))
+        made = plan_for(load_grid(grid), place)
         write_plan(made, place)
     pairs = made.pairs if model is None or suite is None else (made.pair(model, suite),)
     failed = 0

@@ -17,4 +17,11 @@ KeepGoingOption = Annotated[
         "--keep-going", help="Exit with 0 although samples failed: they are recorded, and status --strict tells."
     ),
 ]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes-per-job",
+        help="Cut the asking into jobs of about this length; 0: one job per model.  [default: as the plan was cut before]",
+    ),
+]
 DEFAULT_GRID = Path("config/grid.yaml")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, MinutesOption, ResultsOption
 
 
 def plan(
@@ -15,19 +15,21 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the files that jobs read.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of grid files and stop.")] = False,
+    minutes_per_job: MinutesOption = None,
     results: ResultsOption = None,
 ) -> None:
     """Show what a grid asks and decides: cells, batches, skipped cells with reasons, forward passes."""
     from mmplat import artifacts
     from mmplat.grid import json_schema, load_grid
-    from mmplat.plan import describe, make_plan, write_plan
+    from mmplat.plan import describe, plan_for, write_plan
 
     if schema:
         typer.echo(json.dumps(json_schema(), indent=1))
         return
-    made = make_plan(load_grid(grid))
+    place = artifacts.results(results)
+    made = plan_for(load_grid(grid), place, minutes_per_job)
     if write:
-        typer.echo(str(write_plan(made, artifacts.results(results))), err=True)
+        typer.echo(str(write_plan(made, place)), err=True)
     said = describe(made)
     typer.echo(json.dumps(said, indent=1) if as_json else _text(said))
 
@@ -45,8 +47,9 @@ def _text(said: dict[str, Any]) -> str:
     ]
     lines += [f"         {count:>12,}  skipped: {reason}" for reason, count in skipped.most_common()]
     for batch in said["batches"]:
-        suites = "; ".join(f"{s['suite']}: {', '.join(s['views'])}" for s in batch["suites"])
-        lines.append(f"batch    {batch['key'][:12]}  {batch['model']} ← {suites}")
+        suites = "; ".join(f"{_part(s)}: {', '.join(s['views'])}" for s in batch["suites"])
+        minutes = "" if batch["minutes"] is None else f"  about {batch['minutes']:.3g} min"
+        lines.append(f"batch    {batch['key'][:12]}  {batch['model']} ← {suites}{minutes}")
     forwards, alone = said["forwards"], said["forwards_cell_by_cell"]
     if isinstance(forwards, int) and isinstance(alone, int):
         lines.append(f"forwards {forwards:>12,}  every view asked once")
@@ -56,3 +59,10 @@ def _text(said: dict[str, Any]) -> str:
     else:
         lines.append("forwards      unknown  until every suite is prepared")
     return "\n".join(lines)
+
+
+def _part(said: dict[str, Any]) -> str:
+    """A suite of a batch, or the shard of it."""
+    from mmplat.records import Shard
+
+    return f"{said['suite']}{Shard.model_validate(said['shard'])}"

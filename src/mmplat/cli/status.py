@@ -1,13 +1,21 @@
-"""mmplat status: how far a campaign is, and what failed."""
+"""mmplat status: how far a campaign is, what runs, and what failed."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+
+if TYPE_CHECKING:
+    from mmplat.campaign import BatchState, Progress
+
+SHOWN = 20
+"""Batches and failures of each kind that are listed; the rest is counted."""
 
 
 def status(
@@ -16,17 +24,88 @@ def status(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 unless all is done and nothing failed.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     results: ResultsOption = None,
 ) -> None:
-    """Show which batches are asked, which pairs are decided, and every recorded failure."""
+    """Show what runs, what waits, which batches are asked and pairs decided, and every recorded failure."""
     from mmplat import artifacts
     from mmplat.campaign import progress_of
     from mmplat.errors import CampaignFailed
     from mmplat.grid import load_grid
-    from mmplat.plan import make_plan, read_plan
+    from mmplat.plan import plan_for, read_plan
 
-    made = make_plan(load_grid(grid)) if plan is None else read_plan(plan)
-    state = progress_of(made, artifacts.results(results))
-    typer.echo(state.text)
+    place = artifacts.results(results)
+    made = plan_for(load_grid(grid), place) if plan is None else read_plan(plan)
+    state = progress_of(made, place)
+    typer.echo(json.dumps(state.as_json(), indent=1) if as_json else "\n".join(_lines(state)))
     if strict and not state.fine:
         raise CampaignFailed(state.verdict)
+
+
+def _lines(state: Progress) -> Iterator[str]:
+    """The state for people."""
+    others = [
+        f"{state.count(s)} {s}" for s in ("running", "lost", "failed", "stopped", "waiting") if state.with_status(s)
+    ]
+    yield f"campaign {state.campaign}"
+    yield f"batches  {', '.join([f'{state.count("done")} of {len(state.batches)} asked', *others])}"
+    yield f"pairs    {state.decided} of {state.pairs} decided"
+    yield f"rows     {_rows(state)}"
+    for status, line in (("running", _running), ("lost", _lost), ("failed", _failed), ("stopped", _stopped)):
+        batches = state.with_status(status)
+        for batch in batches[:SHOWN]:
+            yield f"{status:8} {batch.key[:12]}  {batch.model} ← {'; '.join(batch.suites)}  {line(batch, state)}"
+        if len(batches) > SHOWN:
+            yield f"         … and {len(batches) - SHOWN} more {status}"
+    yield f"samples  {len(state.failures)} could not be asked"
+    yield from (f"         {line}" for line in state.failures[:SHOWN])
+
+
+def _rows(state: Progress) -> str:
+    done, total, end = state.rows_done, state.rows_total, state.expected_end
+    said = (
+        f"{done:,} of {total:,} ({done / max(total, 1):.0%})" if total is not None else f"{done:,} of an unknown number"
+    )
+    if not state.with_status("running"):
+        return said
+    when = "unknown" if end is None else f"{end.astimezone():%Y-%m-%d %H:%M}"
+    return f"{said}, {state.rows_per_s:,.1f} rows/s, expected end {when}"
+
+
+def _running(batch: BatchState, state: Progress) -> str:
+    beat = batch.heartbeat
+    if beat is None:
+        return ""
+    memory = [
+        f"{mb / 1024:.1f} GB{of}" for mb, of in ((beat.peak_memory_mb, ""), (beat.peak_gpu_memory_mb, " GPU")) if mb
+    ]
+    asked = "loading the model" if beat.suite is None else f"{batch.rows_done:,} of {batch.rows_total:,} rows"
+    rate = [f"{beat.rows_per_s:,.1f} rows/s"] if beat.rows_per_s else []
+    return ", ".join([asked, *rate, *memory, _where(batch), f"{_age(batch, state)} ago"])
+
+
+def _lost(batch: BatchState, state: Progress) -> str:
+    return f"no word for {_age(batch, state)} from {_where(batch)}: killed? The same snakemake command goes on with it"
+
+
+def _failed(batch: BatchState, state: Progress) -> str:
+    return f"{batch.heartbeat.error if batch.heartbeat else ''} ({_where(batch)}; log logs/ask/{batch.key}.log)"
+
+
+def _stopped(batch: BatchState, state: Progress) -> str:
+    return f"told to end {_age(batch, state)} ago on {_where(batch)}; the same snakemake command goes on with it"
+
+
+def _where(batch: BatchState) -> str:
+    beat = batch.heartbeat
+    if beat is None:
+        return ""
+    return f"{beat.host}:{beat.pid}" + (f" (SLURM job {beat.slurm_job})" if beat.slurm_job else "")
+
+
+def _age(batch: BatchState, state: Progress) -> str:
+    seconds = 0.0 if batch.heartbeat is None else max((state.now - batch.heartbeat.updated).total_seconds(), 0.0)
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

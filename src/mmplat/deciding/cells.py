@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.artifacts import Results, read_json
-from mmplat.decoding.filters import Answers, distribution
+from mmplat.artifacts import Results
+from mmplat.deciding.asked import asked_of
+from mmplat.decoding.filters import Answers, Scores, distribution
 from mmplat.errors import EvidenceTooNarrow
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence
@@ -32,7 +33,7 @@ class Context:
     suite: dict[str, Any]
     model_key: str
     asked: dict[str, Any]
-    """The batch's done-marker: failures with their reasons."""
+    """What the done-markers of its batches say: failures with their reasons."""
     evidence: Evidence
     gold: NDArray[np.int64]
     positive: NDArray[np.int64] | None
@@ -48,14 +49,14 @@ class Decided:
     """Samples that were decided (indices)."""
     answers: Answers
     seconds: float
+    undecided: dict[int, str] = field(default_factory=dict)
+    """Why samples (indices) with evidence are not decided: a remote model did not tell what this cell looks at."""
 
 
 def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
     folder = results.suite(pair.suite.name, pair.suite.key)
     samples = load_samples(folder)
-    batch = plan.batch_of(pair)
-    asked = read_json(results.batch_done(batch.key), made_by=f"mmplat ask {results.batch(batch.key)}")
-    model_key = asked["evidence"][pair.suite.name]
+    model_key, asked = asked_of(plan, pair, results)
     evidence = read_evidence(results.evidence(pair.model.name, pair.suite.name, model_key), samples, list(pair.views))
     _refuse_narrow(pair, evidence, plan)
     positive = suites.get(pair.suite.kind).positive
@@ -99,11 +100,38 @@ def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
     for decoding in context.plan.grid.decodings:
         began = time.perf_counter()
         try:
-            answers = distribution(scores, decoding)
+            answers, sure = decidable(scores, decoding, context.evidence.main.final[rows])
         except EvidenceTooNarrow as error:
             raise EvidenceTooNarrow(f"{context.pair.model.name} × {context.pair.suite.name}: {error}") from error
-        cells.append(Decided(seeded, decoding, rows, answers, shared + time.perf_counter() - began))
+        why = {} if sure.all() else dict.fromkeys(rows[~sure].tolist(), _not_told(context.evidence, seeded, decoding))
+        cells.append(Decided(seeded, decoding, rows[sure], answers, shared + time.perf_counter() - began, why))
     return cells
+
+
+def decidable(scores: Scores, decoding: DecodingSpec, final: NDArray[np.bool_]) -> tuple[Answers, NDArray[np.bool_]]:
+    """Answers of the samples that can be decided exactly, and which those are.
+
+    What cannot be decided from a `final` row stays undecided; from any other row it is asked for, so the error goes on.
+    """
+    sure = ~(scores.unknown & final)
+    while True:
+        try:
+            return distribution(scores.take(sure), decoding), sure
+        except EvidenceTooNarrow as error:
+            narrow = np.flatnonzero(sure)[error.samples]
+            if not final[narrow].all():
+                raise
+            sure[narrow] = False
+
+
+def _not_told(evidence: Evidence, seeded: Seeded, decoding: DecodingSpec) -> str:
+    """What a remote model told, against what a cell looks at."""
+    needs = (
+        f"method {seeded.method.spec.name!r} under decoding {decoding.name!r} needs more, and nothing is approximated"
+    )
+    if evidence.main.drawn_by is not None:
+        return f"the endpoint only draws answers, by decoding {evidence.main.drawn_by!r}; {needs}"
+    return f"the endpoint told {int(evidence.main.kept.max())} tokens at temperature 1; {needs}"
 
 
 def only(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
@@ -130,8 +158,10 @@ def failures(context: Context, views: Sequence[str]) -> dict[str, str]:
     }
 
 
-def why_failed(context: Context, views: Sequence[str]) -> str:
+def why_failed(context: Context, views: Sequence[str], undecided: dict[int, str]) -> str:
     reasons = failures(context, views)
+    if undecided:
+        return f"{len(undecided)} samples: {next(iter(undecided.values()))}"
     if not reasons:
         return "evidence is missing: run `mmplat ask` with this grid"
     count = "all samples" if "all" in reasons else f"{len(reasons)} samples"

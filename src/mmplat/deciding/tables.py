@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.deciding.cells import Context, Decided, failures, likeliest, why_failed
+from mmplat.evidence.rows import Rows
 from mmplat.ids import content_id
 from mmplat.metrics import Answered, catalog, summarise
 from mmplat.metrics.summary import CellAnswers
@@ -26,7 +27,7 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
     evidence_key = content_id(
         {"model": context.model_key, "views": [v.key for v in views], "suite": context.suite["content_id"]}
     )
-    settings = {"decoding": cell.decoding.settings, "method": method.spec.params}
+    settings = {"decoding": cell.decoding.settings, "method": method.spec.params} | _told(context.evidence.main)
     versions = {"method": str(method.spec.version), "suite": str(pair.suite.version)} | {
         f"metric:{name}": str(metric.version) for name, metric in catalog.items()
     }
@@ -45,7 +46,7 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         run_id=content_id({**coordinates, "evidence": evidence_key, "settings": settings, "versions": versions}),
         **coordinates,
         status="failed" if not len(cell.rows) else "incomplete" if failed else "done",
-        error=why_failed(context, [v.name for v in views]) if failed else None,
+        error=why_failed(context, [v.name for v in views], cell.undecided) if failed else None,
         n=len(cell.rows),
         n_failed=failed,
         n_near_ties=int(main.near_tie[cell.rows].sum()),
@@ -61,6 +62,15 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         settings=settings,
         versions={**packages(), **context.asked.get("versions", {}), **versions},
     )
+
+
+def _told(main: Rows) -> dict[str, Any]:
+    """Of a remote model: how much of each row was told, or how often each answer was drawn."""
+    if main.untold is None or not main.final.any():
+        return {}
+    if main.drawn_by is not None:
+        return {"drawn_by": main.drawn_by}
+    return {"told": {"tokens": int(main.kept.max()), "untold_probability": round(float(np.nanmax(main.untold)), 6)}}
 
 
 def sample_columns(context: Context) -> dict[str, pa.Array]:
@@ -114,8 +124,9 @@ def _errors(context: Context, cell: Decided, decided: NDArray[np.bool_]) -> pa.A
     views = [v.name for v in (context.pair.views[0], *cell.seeded.method.references)]
     reasons = failures(context, views)
     why = reasons.get("all", "evidence is missing")
-    pairs = zip(decided, context.samples, strict=True)
-    return pa.array([None if fine else reasons.get(s.sample_id, why) for fine, s in pairs], pa.string())
+    found = enumerate(zip(decided, context.samples, strict=True))
+    errors = [None if fine else cell.undecided.get(i) or reasons.get(s.sample_id, why) for i, (fine, s) in found]
+    return pa.array(errors, pa.string())
 
 
 def _ragged(matrix: NDArray[np.float64], lengths: NDArray[Any]) -> pa.Array:

@@ -58,6 +58,11 @@ def name_of(*, greedy: bool, temperature: float, top_k: int | None, top_p: float
     return "-".join(parts) or "sample"
 
 
+def spelled(spec: DecodingSpec) -> str:
+    """The canonical name of a configuration, whatever a grid calls it."""
+    return name_of(greedy=spec.greedy, temperature=spec.temperature, top_k=spec.top_k, top_p=spec.top_p)
+
+
 def checked(spec: DecodingSpec, *, where: str = "") -> DecodingSpec:
     """Refuses settings that mean nothing, naming the range that does."""
     if not spec.temperature > 0:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmplat.decoding.configs import spelled
 from mmplat.errors import EvidenceTooNarrow
 from mmplat.records import DecodingSpec
 
@@ -30,6 +31,30 @@ class Scores:
     """Candidates above all tokens that are not listed (sample, candidate); None: every token with mass is listed."""
     log_total: Callable[[float], Floats] | None = None
     """Log-sum-exp of the whole row of logits ÷ temperature, relative to the largest; None: the candidates are the row."""
+    hidden: NDArray[np.bool_] | None = None
+    """Samples of which some label's probability was not told: only what is cut off below it can be decided."""
+    drawn_by: str | None = None
+    """The logits are shares of real draws by this decoding, and nothing is known of any other."""
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Samples of which a candidate's logit is not known (NaN): nothing can be decided (sample,)."""
+        return np.asarray(np.isnan(self.logits).any(axis=1))
+
+    def take(self, samples: NDArray[np.bool_]) -> Scores:
+        """The scores of some samples; all of them in the common case, without a copy."""
+        if samples.all():
+            return self
+        whole = self.log_total
+        return Scores(
+            self.logits[samples],
+            self.label[samples],
+            self.n_labels,
+            None if self.kept is None else self.kept[samples],
+            None if whole is None else lambda temperature: whole(temperature)[samples],
+            None if self.hidden is None else self.hidden[samples],
+            self.drawn_by,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +72,8 @@ def sort_scores(
     *,
     kept: NDArray[np.bool_] | None = None,
     log_total: Callable[[float], Floats] | None = None,
+    hidden: NDArray[np.bool_] | None = None,
+    drawn_by: str | None = None,
 ) -> Scores:
     """Scores with their candidates in order; the sort is stable, so equal logits keep the model's own order."""
     order = np.argsort(-logits, axis=1, kind="stable")
@@ -54,11 +81,14 @@ def sort_scores(
     def in_order(array: NDArray[Any]) -> NDArray[Any]:
         return np.take_along_axis(array, order, axis=1)
 
-    return Scores(in_order(logits), in_order(label), n_labels, None if kept is None else in_order(kept), log_total)
+    kept = None if kept is None else in_order(kept)
+    return Scores(in_order(logits), in_order(label), n_labels, kept, log_total, hidden, drawn_by)
 
 
 def distribution(scores: Scores, decoding: DecodingSpec) -> Answers:
     """Exact answer probabilities of every sample; raises EvidenceTooNarrow rather than approximate."""
+    if scores.drawn_by is not None:
+        return _as_drawn(scores, decoding)
     if decoding.greedy:
         return _by_label(scores, _first(scores.logits))
     scaled = (scores.logits - scores.logits[:, :1]) / decoding.temperature  # ≤ 0, the largest is 0
@@ -75,6 +105,8 @@ def distribution(scores: Scores, decoding: DecodingSpec) -> Answers:
     if decoding.top_p is not None and decoding.top_p < 1:
         weights = _top_p(scores, weights, total, decoding)
         total = weights.sum(axis=1)
+    elif decoding.top_k is None and scores.hidden is not None and scores.hidden.any():
+        raise too_narrow(scores.hidden, decoding)
     return _by_label(scores, weights / total[:, None])
 
 
@@ -82,8 +114,16 @@ def too_narrow(missing: NDArray[np.bool_], decoding: DecodingSpec) -> EvidenceTo
     return EvidenceTooNarrow(
         f"The stored evidence of {int(missing.sum())} of {missing.size} samples does not reach as far as decoding "
         f"{decoding.name!r} looks. `mmplat ask` with this grid asks those samples again with a wider row; "
-        "nothing was approximated."
+        "nothing was approximated.",
+        samples=missing,
     )
+
+
+def _as_drawn(scores: Scores, decoding: DecodingSpec) -> Answers:
+    """Shares of real draws, which say nothing about another decoding."""
+    if spelled(decoding) != scores.drawn_by:
+        raise too_narrow(np.ones(len(scores.logits), bool), decoding)
+    return _by_label(scores, np.exp(scores.logits))
 
 
 def _first(logits: Floats) -> Floats:

@@ -31,7 +31,7 @@ def demand_of(decodings: list[DecodingSpec], betas: list[float]) -> Demand:
 
 
 def covered(rows: Rows, demand: Demand) -> NDArray[np.bool_]:
-    """Which main-view rows satisfy `demand` (sample,)."""
+    """Which main-view rows satisfy `demand`, or would not by asking again (sample,)."""
     enough = rows.kept >= demand.top_k
     if demand.min_beta is not None:
         bar = -np.inf if demand.min_beta == 0 else math.log(demand.min_beta)
@@ -40,4 +40,4 @@ def covered(rows: Rows, demand: Demand) -> NDArray[np.bool_]:
         enough &= rows.listed(temperature) >= top_p * np.exp(rows.log_total(temperature))
     for temperature in demand.temperatures:
         enough &= ~np.isnan(rows.log_total(temperature))
-    return np.asarray(rows.present & (enough | rows.complete))
+    return np.asarray(rows.present & (enough | rows.complete | rows.final))

@@ -6,6 +6,7 @@ widest. A part that cannot be read is set aside by the next asking, which asks o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ SCHEMA = pa.schema(
         ("lse", pa.float64()),
         ("lse_temperatures", pa.list_(pa.float32())),
         ("lse_shifted", pa.list_(pa.float64())),
+        ("untold", pa.float32()),  # probability of what a remote model did not tell; null: the whole row was seen
+        ("drawn", pa.list_(pa.int32())),  # how often each label was drawn, where answers are drawn; else null
+        ("draws", pa.int32()),
+        ("drawn_by", pa.string()),  # the decoding that drew
         ("vocab_size", pa.int32()),
         ("margin", pa.float32()),
         ("near_tie", pa.bool_()),
@@ -52,6 +57,9 @@ SCHEMA = pa.schema(
         ("dtype", pa.string()),
     ]
 )
+
+COLUMNS = pl.DataFrame(SCHEMA.empty_table()).schema
+"""A part of an earlier version lacks later columns: they are null there."""
 
 
 def write_part(folder: Path, table: pa.Table) -> Path:
@@ -79,9 +87,12 @@ def set_aside_broken(folder: Path) -> list[Path]:
     for path in parts(folder):
         try:
             pq.read_metadata(path)
+        except FileNotFoundError:  # the job of another shard set it aside at this very moment
+            continue
         except (pa.ArrowInvalid, OSError) as error:
             target = path.with_suffix(".parquet.broken")
-            path.replace(target)
+            with contextlib.suppress(FileNotFoundError):
+                path.replace(target)
             log.warning(
                 "%s cannot be read (%s); it is kept as %s, and its rows are asked again.", path, error, target.name
             )
@@ -93,10 +104,10 @@ def read_rows(folder: Path, views: list[ViewSpec], sample_keys: list[str] | None
     """The widest stored row of each (sample, view), without order."""
     files = parts(folder)
     if not files:
-        return pl.DataFrame(schema=pl.from_arrow(SCHEMA.empty_table()).schema)  # type: ignore[union-attr]
+        return pl.DataFrame(schema=COLUMNS)
     try:
         rows = (
-            pl.scan_parquet(files, glob=False, missing_columns="insert", extra_columns="ignore")
+            pl.scan_parquet(files, glob=False, schema=COLUMNS, missing_columns="insert", extra_columns="ignore")
             .filter(pl.col("view_key").is_in([v.key for v in views]))
             .collect()
         )
@@ -154,7 +165,18 @@ def _arrays(table: pl.DataFrame, *, is_main: bool, n_labels: int) -> Rows:
         margin=table["margin"].cast(pl.Float64).to_numpy(),
         near_tie=table["near_tie"].fill_null(False).to_numpy(),
         seconds=table["seconds"].cast(pl.Float64).fill_null(0.0).to_numpy(),
+        untold=table["untold"].cast(pl.Float64).to_numpy(),
+        drawn=_drawn(table, n_labels),
+        drawn_by=next(iter(table["drawn_by"].drop_nulls()), None),
     )
+
+
+def _drawn(table: pl.DataFrame, n_labels: int) -> NDArray[np.float64] | None:
+    """Share of the draws that said each label (sample, label); None where answers are not drawn."""
+    if table["draws"].null_count() == len(table):
+        return None
+    counts = padded(table["drawn"], 0, np.float64, width=n_labels)
+    return np.asarray(counts / table["draws"].cast(pl.Float64).to_numpy()[:, None])
 
 
 def padded(column: pl.Series, fill: float, dtype: type, *, width: int = 1) -> NDArray[Any]:

@@ -21,7 +21,7 @@ class Rows:
     """Next-token rows of one view of n samples. Rows of samples without evidence hold NaN and are False in `present`."""
 
     present: NDArray[np.bool_]  # (sample,)
-    label_logits: Floats  # (sample, label): log-sum-exp over the spellings of each label
+    label_logits: Floats  # (sample, label): log-sum-exp over the spellings of each label; NaN: not told
     spelling_ids: NDArray[np.int32]  # (sample, spelling)
     spelling_of: NDArray[np.int16]  # (sample, spelling): index of the label, −1 for padding
     spelling_logits: Floats  # (sample, spelling)
@@ -35,6 +35,17 @@ class Rows:
     margin: Floats  # (sample,): the largest logit minus the second
     near_tie: NDArray[np.bool_]  # (sample,)
     seconds: Floats  # (sample,)
+    untold: Floats | None = None
+    """Probability of the tokens that a remote model did not tell (sample,); NaN, or None for all: the whole row was seen."""
+    drawn: Floats | None = None
+    """Share of the draws that said each label (sample, label), where a remote model only draws answers."""
+    drawn_by: str | None = None
+    """The decoding that drew them."""
+
+    @property
+    def final(self) -> NDArray[np.bool_]:
+        """Rows of a remote model, which told all that it tells: asking again widens nothing (sample,)."""
+        return np.zeros(len(self.present), bool) if self.untold is None else ~np.isnan(self.untold)
 
     @property
     def kept(self) -> NDArray[np.int64]:

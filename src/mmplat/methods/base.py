@@ -18,6 +18,8 @@ from mmplat.records import MethodSpec, ViewSpec
 from mmplat.registry import Registry, with_defaults
 
 Floats = NDArray[np.float64]
+NOTHING = 1e-6
+"""Probability below which what was not told changes nothing: float32 rounds as much."""
 Value = float | int | str
 
 
@@ -88,20 +90,44 @@ def token_labels(rows: Rows) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
 
 def whole_row(rows: Rows) -> Scores:
     """The model's own distribution: the kept tokens, the spellings below them, and the mass of all the rest."""
+    if rows.drawn is not None:
+        return _as_drawn(rows, rows.drawn)
     label, found = token_labels(rows)
     below = np.where(found, -np.inf, rows.spelling_logits)  # spellings that are not among the kept
     logits = np.concatenate([rows.top_logits, below], axis=1)
     labels = np.concatenate([label, rows.spelling_of], axis=1)
     kept = np.concatenate([rows.top_ids >= 0, np.zeros(below.shape, bool)], axis=1)
-    return sort_scores(logits, labels, rows.label_logits.shape[1], kept=kept, log_total=rows.log_total)
+    hidden = np.asarray(np.isnan(rows.label_logits).any(axis=1))
+    if rows.untold is not None:
+        hidden = hidden & ~(rows.untold < NOTHING)
+    return sort_scores(logits, labels, rows.label_logits.shape[1], kept=kept, log_total=rows.log_total, hidden=hidden)
+
+
+def _as_drawn(rows: Rows, drawn: Floats) -> Scores:
+    """Shares of real draws: the model's own answers under the decoding that drew them."""
+    with np.errstate(divide="ignore"):
+        logits = np.log(drawn)
+    labels = np.broadcast_to(np.arange(drawn.shape[1], dtype=np.int16), drawn.shape)
+    return sort_scores(logits, labels, drawn.shape[1], drawn_by=rows.drawn_by)
 
 
 def plausible(rows: Rows, logits: Floats, beta: float) -> Scores:
     """Candidates are the tokens that the main view finds plausible: logit ≥ largest + log β, before any temperature."""
     label, _ = token_labels(rows)
-    bar = -np.inf if beta == 0 else np.log(beta)
-    keep = (rows.top_ids >= 0) & (rows.top_logits >= rows.top_logits[:, :1] + bar)
-    return sort_scores(np.where(keep, logits, -np.inf), label, rows.label_logits.shape[1])
+    bar = rows.top_logits[:, 0] + (-np.inf if beta == 0 else np.log(beta))
+    keep = (rows.top_ids >= 0) & (rows.top_logits >= bar[:, None])
+    candidates = np.where(keep, logits, -np.inf)
+    if rows.final.any():
+        candidates = _unknown_where_untold(rows, candidates, bar)
+    return sort_scores(candidates, label, rows.label_logits.shape[1])
+
+
+def _unknown_where_untold(rows: Rows, candidates: Floats, bar: Floats) -> Floats:
+    """Candidates of remote models: NaN where the reference did not tell one, or the model one that may be plausible too."""
+    alone = (candidates != -np.inf).sum(axis=1, keepdims=True) == 1  # it is said, whatever its references say
+    candidates = np.where(alone & np.isnan(candidates), 0.0, candidates)
+    reached = (rows.kept > 0) & (rows.floor <= bar)
+    return np.where((rows.final & ~reached)[:, None], np.nan, candidates)
 
 
 def label_probs(rows: Rows) -> Floats:

@@ -21,7 +21,7 @@ def images_only(name: str) -> ProcessorLoader:
         def get_attributes(cls: type) -> list[str]:
             return [part for part in whole.get_attributes() if part != "video_processor"]
 
-        lesser = type(name, (whole,), {"get_attributes": classmethod(get_attributes)})
+        lesser: Any = type(name, (whole,), {"get_attributes": classmethod(get_attributes)})
         return lesser.from_pretrained(path, **options)
 
     return load

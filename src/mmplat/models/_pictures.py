@@ -45,8 +45,9 @@ class ByteLimited:
     size: int = 0
     items: dict[Any, Any] = field(default_factory=dict)
 
-    def get(self, key: Any) -> Any:
-        return self.items.get(key)
+    def clear(self) -> None:
+        self.items.clear()
+        self.size = 0
 
     def put(self, key: Any, value: Any, nbytes: int) -> None:
         self.items[key] = (value, nbytes)
@@ -69,6 +70,8 @@ class Pictures:
     text: Callable[[Processed], str]
     change: Callable[[Processed, Callable[[NDArray[Any]], NDArray[Any]]], Processed]
     """A processed picture with its pixels changed: how a view in pixel space acts in this family."""
+    batch: int = VISION_BATCH
+    """Pictures of one run of the vision tower."""
     _seen: ByteLimited = field(default_factory=lambda: ByteLimited(FEATURE_CACHE_BYTES))
     _processed: ByteLimited = field(default_factory=lambda: ByteLimited(PIXEL_CACHE_BYTES))
 
@@ -78,15 +81,38 @@ class Pictures:
         wanted = {key: (ask, at) for ask, its in zip(asks, keys, strict=True) for at, key in enumerate(its)}
         found = self._seen.known(list(wanted))
         new = [key for key in wanted if key not in found]
-        for start in range(0, len(new), VISION_BATCH):
-            some = {key: wanted[key] for key in new[start : start + VISION_BATCH]}
+        start = 0
+        while start < len(new):
+            some = {key: wanted[key] for key in new[start : start + self.batch]}
             processed = self._under_views(some)
-            for key, one, features in zip(some, processed, self.see(processed), strict=True):
+            features_of = self._seen_by_halves(processed)
+            start += len(some)
+            for key, one, features in zip(some, processed, features_of, strict=True):
                 # The pixels have done their work where there are features: what is left of them is a few numbers.
                 kept = {n: a for n, a in one.items() if n != "pixel_values"} if features is not None else one
                 found[key] = Seen(self.text(one), kept, features)
                 self._seen.put(key, found[key], found[key].nbytes)
         return [tuple(found[key] for key in its) for its in keys]
+
+    def forget(self) -> None:
+        """Empties the caches: what was seen before would be a gift to a measurement."""
+        self._seen.clear()
+        self._processed.clear()
+
+    def _seen_by_halves(self, processed: list[Processed]) -> list[Any]:
+        """The vision tower on some pictures; on half as many from here on where its device's memory does not suffice."""
+        import torch
+
+        while True:
+            parts = [processed[at : at + self.batch] for at in range(0, len(processed), self.batch)]
+            try:
+                return [features for part in parts for features in self.see(part)]
+            except torch.OutOfMemoryError:
+                if self.batch == 1:
+                    raise
+                self.batch //= 2
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
 
     def _under_views(self, wanted: dict[Key, tuple[Ask, int]]) -> list[Processed]:
         """Processed pictures. A view in pixel space starts from the processed original, which many asks share."""

@@ -7,15 +7,16 @@ override stands first. `None` is the template rendered without the picture's ent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from mmplat.errors import IncompatibleCell, ModelError
+from mmplat.errors import ModelError
 from mmplat.models._loading import ProcessorLoader, load
 from mmplat.models._pictures import Pictures, Processed, Seen, change_pixels
 from mmplat.models._spelling import continuation_ids, one_token_spellings
@@ -61,11 +62,17 @@ class VisionLanguage:
     version: ClassVar[int] = 1
     pad_safe: ClassVar[bool] = True
     """A batch says what each of its rows says alone. False: rows are asked one by one."""
-    max_pictures: ClassVar[int | None] = None
-    no_image: ClassVar[str | None] = None
+    max_pictures: int | None = None
+    no_image: str | None = None
     """Why there is no forward without a picture; None: there is one."""
     neutral: ClassVar[str | None] = None
     """What stands for an unknown token where the tokenizer has none: a token of the checkpoint's own, by its text."""
+
+    one_tensor: bool = False
+    """The network takes the features of a batch's pictures as one tensor (token, width), not as one per picture."""
+
+    told: ClassVar[Mapping[str, str]] = {}
+    """What the chat template is told beside the conversation, lest it look up the date."""
 
     load_processor: ClassVar[ProcessorLoader | None] = None
 
@@ -73,7 +80,11 @@ class VisionLanguage:
         """The text of a prompt, one placeholder per picture, up to where the answer begins."""
         content: list[dict[str, str]] = [{"type": "image"}] * pictures
         turn = {"role": "user", "content": [*content, {"type": "text", "text": question}]}
-        return str(self.processor.apply_chat_template([turn], add_generation_prompt=True))
+        return str(self.processor.apply_chat_template([turn], add_generation_prompt=True, **self.told))
+
+    def render_blind(self, question: str, pictures: int) -> str:
+        """The prompt under views that leave its pictures out: byte-identical but for their entries."""
+        return self.render(question, 0)
 
     def process(self, pictures: list[NDArray[Any]]) -> list[Processed]:
         """The processor's work, one result per picture, without a batch axis of several pictures."""
@@ -95,14 +106,57 @@ class VisionLanguage:
         """Puts what the network needs into `batch.inputs`: ids, and what the vision tower made of the pictures."""
         batch.inputs["input_ids"] = batch.ids
         if batch.seen:
+            import torch
             from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-            features = tuple(one.features for one in batch.seen)
+            each = tuple(one.features for one in batch.seen)
+            features = torch.cat(each) if self.one_tensor else each
             batch.inputs["mm_encoder_outputs"] = {"image": BaseModelOutputWithPooling(pooler_output=features)}
 
     def proceed(self, stream: Stream, ids: Any) -> dict[str, Any]:
         """What a continuation of a stream needs beyond ids, attention, positions and the cache."""
         return {}
+
+    def reference_inputs(self, ask: Ask, followed_by: tuple[int, ...] = ()) -> dict[str, Any]:
+        """What transformers' own processor makes of an ask that shows its pictures, for `network(**inputs)`.
+
+        mmplat's contracts compare with it; nothing else uses it. `followed_by` are tokens of the answer so far.
+        """
+        drop = _image_of(ask) == "drop"
+        text = (self.render_blind if drop else self.render)(ask.sample.question, len(ask.pictures))
+        found = self.by_processor(text, [] if drop else [Image.fromarray(picture) for picture in ask.pictures])
+        return self.followed({n: self.moved(value) for n, value in found.items()}, followed_by)
+
+    def by_processor(self, text: str, images: list[Any]) -> Mapping[str, Any]:
+        """What transformers' own processor makes of a rendered prompt and its pictures."""
+        return self.processor(text=[text], images=images or None, return_tensors="pt", **self._special_tokens(text))
+
+    def followed(self, inputs: dict[str, Any], tokens: tuple[int, ...]) -> dict[str, Any]:
+        """The inputs with `tokens` after the prompt; whatever has an entry per token (masks, types) gets its last one again."""
+        import torch
+
+        width, more = inputs["input_ids"].shape[1], len(tokens)
+        longer = {
+            name: torch.cat([value, value[:, -1:].repeat_interleave(more, dim=1)], dim=1)
+            for name, value in inputs.items()
+            if value.shape[1:2] == (width,) and not value.is_floating_point()
+        }
+        if tokens:
+            longer["input_ids"][:, width:] = torch.tensor(tokens)
+        return inputs | longer
+
+    def call(self, **inputs: Any) -> Any:
+        """One forward. A family whose network cannot be called with what the vision tower made calls a part of it."""
+        return self.network(**inputs)
+
+    def over_tokens(self, attentions: Sequence[Any]) -> Sequence[Any]:
+        """The layers that attend to the prompt's tokens, of all layers that attend."""
+        return attentions
+
+    def tokens(self, texts: list[str]) -> list[tuple[int, ...]]:
+        """Token ids of some prompts; a beginning token stands once, whether the template or the tokenizer writes it."""
+        ids = self.tokenizer(texts, **self._special_tokens(texts[0]))["input_ids"]
+        return [tuple(one) for one in ids]
 
     # ── The same for all ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,6 +172,7 @@ class VisionLanguage:
         """What stands for a picture in a rendered prompt."""
         self.pictures = Pictures(self.process, self.see, self.replacement, self.change)
         self._rendered = lru_cache(maxsize=4096)(self.render)
+        self._rendered_blind = lru_cache(maxsize=4096)(self.render_blind)
         self._spelled = lru_cache(maxsize=None)(lambda labels: one_token_spellings(self.tokenizer, labels))
         self._said = lru_cache(maxsize=None)(lambda label: continuation_ids(self.tokenizer, self._tail, label))
 
@@ -162,7 +217,7 @@ class VisionLanguage:
             seen = self.pictures.of(asks)
         texts = [self._text(ask, its) for ask, its in zip(asks, seen, strict=True)]
         distinct = list(dict.fromkeys(texts))
-        ids = dict(zip(distinct, self._tokens(distinct), strict=True))
+        ids = dict(zip(distinct, self.tokens(distinct), strict=True))
         return [
             Prompt(self._stand_ins(ids[text]) if _image_of(ask) == "unk" else ids[text], its)
             for ask, text, its in zip(asks, texts, seen, strict=True)
@@ -195,7 +250,7 @@ class VisionLanguage:
 
         with torch.inference_mode():
             stream.extend(ids, real)
-            out = self.network(
+            out = self.call(
                 input_ids=ids,
                 attention_mask=stream.attention,
                 position_ids=stream.positions,
@@ -213,11 +268,15 @@ class VisionLanguage:
         """How the last position attends, mean over heads (row, layer, position); padding is zero."""
         import torch
 
-        if self.network.config._attn_implementation != "eager":
-            raise IncompatibleCell("Attentions are readable with `attention: eager` only; say so in the grid's model.")
-        with torch.inference_mode():
-            out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
-        return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in out.attentions], dim=1)
+        usual = self.network.config.text_config._attn_implementation
+        self.network.set_attn_implementation({"text_config": "eager"})  # the others never hold what this asks for
+        try:
+            with torch.inference_mode():
+                out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
+        finally:
+            self.network.set_attn_implementation({"text_config": usual})
+        layers = self.over_tokens(out.attentions)
+        return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in layers], dim=1)
 
     def padded(self, batch: Sequence[Prompt]) -> Padded:
         """A batch as the network takes it."""
@@ -239,11 +298,16 @@ class VisionLanguage:
         """On the model's device; floating point numbers in its dtype."""
         import torch
 
-        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        return self.moved(torch.from_numpy(np.ascontiguousarray(array)))
+
+    def moved(self, tensor: Any) -> Any:
+        import torch
+
+        tensor = tensor.to(self.device)
         return tensor.to(getattr(torch, self.dtype)) if tensor.is_floating_point() else tensor
 
     def _run(self, batch: Padded, *, use_cache: bool, **options: Any) -> Any:
-        return self.network(
+        return self.call(
             attention_mask=batch.attention,
             position_ids=batch.positions,
             use_cache=use_cache,
@@ -254,7 +318,11 @@ class VisionLanguage:
 
     def process_together(self, pictures: list[NDArray[Any]]) -> list[Processed]:
         """The processor's work in one call, for families that bring every picture to one size."""
-        found = self.processor.image_processor(pictures, input_data_format="channels_last", return_tensors="np")
+        # What the processor's class asks of its image processor: whether to cut into tiles, to tell rows and columns.
+        asked = getattr(self.processor, "images_kwargs", {})
+        found = self.processor.image_processor(
+            pictures, input_data_format="channels_last", return_tensors="np", **asked
+        )
         arrays = {name: np.asarray(value) for name, value in found.items()}
         if len(pictures) == 1:
             return [arrays]
@@ -262,7 +330,9 @@ class VisionLanguage:
 
     def _text(self, ask: Ask, seen: tuple[Seen, ...]) -> str:
         """The prompt's text, each placeholder replaced by what the processor puts there for a picture of its size."""
-        count = 0 if _image_of(ask) == "drop" else len(ask.sample.images)
+        count = len(ask.sample.images)
+        if _image_of(ask) == "drop":
+            return self._rendered_blind(ask.sample.question, count)
         text = self._rendered(ask.sample.question, count)
         if _image_of(ask) != "keep" or not count:
             return text
@@ -278,10 +348,10 @@ class VisionLanguage:
         """What the processor puts where a picture stands: depends on its size, never on its content."""
         return str(self.processor.replace_image_token(processed, 0))
 
-    def _tokens(self, texts: list[str]) -> list[tuple[int, ...]]:
+    def _special_tokens(self, text: str) -> dict[str, bool]:
+        """Templates that write the first token themselves must not get it twice."""
         bos = self.tokenizer.bos_token
-        ids = self.tokenizer(texts, add_special_tokens=not (bos and texts[0].startswith(bos)))["input_ids"]
-        return [tuple(one) for one in ids]
+        return {"add_special_tokens": not (bos and text.startswith(bos))}
 
     def _stand_ins(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Each placeholder as one neutral token."""

@@ -117,6 +117,8 @@ class Reply:
     told: tuple[tuple[str, float], ...] = ()
     """(token, log-probability), from the likeliest."""
     drawn: tuple[str, ...] = ()
+    drawn_by: str | None = None
+    """The decoding that drew them, by its canonical name."""
     seconds: float = 0.0
 
 
@@ -133,7 +135,7 @@ class RemoteModel(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """As of a loaded model; with `sampled` (a decoding's settings) where it draws answers."""
+        """Everything that determines its replies, as far as that is known from outside."""
 
     @property
     def hardware(self) -> str: ...

@@ -6,6 +6,7 @@ for every part of the platform to have something to do.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,8 @@ class Fake(OneRow):
 
     def __init__(self, spec: ModelSpec) -> None:
         self.vocab_size = int(spec.params.get("vocab_size", 64))
+        self.pause_s = float(spec.params.get("pause_s", 0))
+        """Seconds per prompt: what a model of some size looks like to a scheduler. Not in its identity: it says the same."""
         self.identity = {"family": "fake", "adapter": FAMILY.version, "vocab_size": self.vocab_size}
 
     def spellings(self, labels: tuple[str, ...]) -> Spellings:
@@ -47,6 +50,7 @@ class Fake(OneRow):
     def forward(self, batch: Sequence[FakePrompt]) -> Any:
         import torch
 
+        time.sleep(self.pause_s * len(batch))
         return torch.from_numpy(np.stack([self._row(prompt.ask) for prompt in batch]))
 
     def _row(self, ask: Ask) -> np.ndarray[Any, np.dtype[np.float32]]:

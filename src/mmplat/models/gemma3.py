@@ -1,31 +1,26 @@
 """Gemma 3 (Gemma3ForConditionalGeneration). Tokens of one picture attend to each other in both directions.
 
-"None" is the chat template rendered without the image entry, byte-identical otherwise; "unk" is one unk token in its place. A
-checkpoint whose processor cuts long pictures into crops ("pan and scan") sees the whole picture, then its crops.
+"None" is the chat template rendered without the image entry, byte-identical otherwise; "unk" is one unk token in its place.
+Pictures are shown whole: "pan and scan" (crops of long pictures) is off, as it is in the processor unless a call asks for it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from mmplat.models._pictures import Processed
-from mmplat.models._tiles import by_picture, together
 from mmplat.models._vlm import Padded, VisionLanguage
 from mmplat.models.base import Family, families
 
 
 class Gemma3(VisionLanguage):
     family = "gemma3"
+    one_tensor = True
 
-    def see(self, processed: list[Processed]) -> list[Any]:
-        features: list[Any] = []
-        for some, counts in together(processed, [len(one["pixel_values"]) for one in processed]):
-            pixels = self.tensor(np.concatenate([one["pixel_values"] for one in some]))
-            out = self.network.get_image_features(pixel_values=pixels, return_dict=True)
-            features += by_picture(out.pooler_output, counts)
-        return features
+    def process(self, pictures: list[NDArray[Any]]) -> list[Processed]:
+        return self.process_together(pictures)
 
     def prepare(self, batch: Padded) -> None:
         super().prepare(batch)
@@ -40,6 +35,6 @@ families.add(
         Gemma3,
         version=Gemma3.version,
         architectures=("Gemma3ForConditionalGeneration",),
-        hub=("google/gemma-3-",),
+        hub=("google/gemma-3-4b-", "google/gemma-3-12b-", "google/gemma-3-27b-"),
     ),
 )

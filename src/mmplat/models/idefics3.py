@@ -1,19 +1,18 @@
 """Idefics3 and SmolVLM (Idefics3ForConditionalGeneration, SmolVLMForConditionalGeneration): tiles, then the whole picture.
 
-"None" is the chat template rendered without the image entry; the template then writes "User: " with a space, as for any
-text-only question, where it wrote "User:" before a picture. "Unk" is one unk token where the image was; Idefics3's tokenizer
-(Llama 3's) has none, and takes its first reserved token, which no training gave a meaning.
+"None" is the prompt with the image without its placeholder, byte-identical otherwise: "User:" and the question. (The template
+writes "User: " where a turn begins with text, and so it does for questions that never had an image.) "Unk" is one unk token
+where the image was; Idefics3's tokenizer (Llama 3's) has none, and takes its first reserved token, which has no meaning.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.models._pictures import Processed
-from mmplat.models._tiles import by_picture, together
+from mmplat.models._tiles import features_of_tiles
 from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Family, families
 
@@ -30,23 +29,25 @@ class Idefics3(VisionLanguage):
     neutral = "<|reserved_special_token_0|>"
     load_processor = staticmethod(load_processor)
 
+    def render_blind(self, question: str, pictures: int) -> str:
+        return self.render(question, pictures).replace(self.placeholder, "")
+
     def process(self, pictures: list[NDArray[Any]]) -> list[Processed]:
         """Less the mask of pixels: one picture's tiles are all of one size, so every pixel is real."""
         every = super().process(pictures)
         return [{name: array for name, array in one.items() if name != "pixel_attention_mask"} for one in every]
 
     def see(self, processed: list[Processed]) -> list[Any]:
+        return features_of_tiles(processed, self.tensor, self._tower)
+
+    def _tower(self, tiles: Any) -> Any:
         import torch
 
-        features: list[Any] = []
-        for some, counts in together(processed, [one["pixel_values"].shape[1] for one in processed]):
-            tiles = self.tensor(np.concatenate([one["pixel_values"][0] for one in some])[:, None])
-            # A tile of exact zeros would be taken for padding and left out: the view `zero` is made of nothing else.
-            zeros = (tiles == 0).flatten(1).all(dim=1)
-            tiles[zeros, ..., 0] = torch.finfo(tiles.dtype).tiny
-            out = self.network.get_image_features(pixel_values=tiles, return_dict=True)
-            features += by_picture(torch.stack(out.pooler_output), counts)
-        return features
+        # A tile of exact zeros would be taken for padding and left out: the view `zero` is made of nothing else.
+        empty = (tiles == 0).flatten(1).all(dim=1)
+        tiles[empty, ..., 0] = torch.finfo(tiles.dtype).tiny
+        found = self.network.get_image_features(pixel_values=tiles[:, None], return_dict=True).pooler_output
+        return torch.stack(list(found))  # a tile each
 
 
 families.add(

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mmplat.models._no_video import images_only
 from mmplat.models._pictures import Processed
-from mmplat.models._tiles import by_picture, together
+from mmplat.models._tiles import features_of_tiles
 from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Family, families
 
 
 class InternVL(VisionLanguage):
     family = "internvl"
+    one_tensor = True
     neutral = "<|endoftext|>"
     load_processor = staticmethod(images_only("InternVLProcessor"))
 
     def see(self, processed: list[Processed]) -> list[Any]:
-        features: list[Any] = []
-        for some, counts in together(processed, [len(one["pixel_values"]) for one in processed]):
-            pixels = self.tensor(np.concatenate([one["pixel_values"] for one in some]))
-            out = self.network.get_image_features(pixel_values=pixels, return_dict=True)
-            features += by_picture(out.pooler_output, counts)
-        return features
+        return features_of_tiles(processed, self.tensor, self._tower)
+
+    def _tower(self, tiles: Any) -> Any:
+        return self.network.get_image_features(pixel_values=tiles, return_dict=True).pooler_output
 
 
 families.add(

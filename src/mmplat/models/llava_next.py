@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmplat.models._pictures import Processed
-from mmplat.models._tiles import together
+from mmplat.models._tiles import tiles_of, together
 from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Family, families
 
@@ -21,8 +21,8 @@ class LlavaNext(VisionLanguage):
 
     def see(self, processed: list[Processed]) -> list[Any]:
         features: list[Any] = []
-        for some, _ in together(processed, [one["pixel_values"].shape[1] for one in processed]):
-            pixels = self.tensor(np.concatenate([one["pixel_values"][0] for one in some]))
+        for some in together(processed):
+            pixels = self.tensor(np.concatenate([tiles_of(one) for one in some]))
             sizes = self.tensor(np.concatenate([one["image_sizes"] for one in some]))
             out = self.network.get_image_features(pixel_values=pixels, image_sizes=sizes, return_dict=True)
             features += out.pooler_output

@@ -6,6 +6,7 @@ attends to itself in both directions and only the answer is causal, so that what
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from mmplat.models.base import Family, families
 
 class PaliGemma(VisionLanguage):
     family = "paligemma"
+    one_tensor = True
 
     def render(self, question: str, pictures: int) -> str:
         return f"{self.placeholder * pictures}{self.tokenizer.bos_token}{question}\n"
@@ -27,7 +29,20 @@ class PaliGemma(VisionLanguage):
     def prepare(self, batch: Padded) -> None:
         super().prepare(batch)
         batch.positions = batch.positions + 1  # this family counts from one
-        batch.inputs["token_type_ids"] = batch.ids.new_zeros(batch.ids.shape)  # 0: a prompt; a continuation is given none
+        batch.inputs["token_type_ids"] = batch.ids * 0  # a prompt, all of it; what continues a cache is told no types
+
+    def by_processor(self, text: str, images: list[Any]) -> Mapping[str, Any]:
+        """The processor writes bos and newline itself, and refuses a prompt without a picture."""
+        if not images:
+            return self.tokenizer([text], return_tensors="pt", return_token_type_ids=True)
+        bare = text.replace(self.tokenizer.bos_token, "").removesuffix("\n")
+        found = self.processor(text=[bare], images=[images], return_tensors="pt")
+        return {name: value for name, value in found.items() if name != "labels"}
+
+    def followed(self, inputs: dict[str, Any], tokens: tuple[int, ...]) -> dict[str, Any]:
+        longer = super().followed(inputs, tokens)
+        longer["token_type_ids"][:, inputs["input_ids"].shape[1] :] = 1  # an answer
+        return longer
 
 
 families.add(

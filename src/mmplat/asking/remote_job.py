@@ -1,0 +1,158 @@
+"""Asking one suite of a remote model: many requests at once → rows of whole samples → parts on disk.
+
+A sample's rows are made when all of its views have come, since a reference is kept at the main view's tokens. The model keeps
+every reply as it comes, so a job that is killed pays nothing twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmplat.asking.suite_job import Advance, Outcome
+from mmplat.asking.told import cut_off, row_of
+from mmplat.errors import ArtifactError
+from mmplat.evidence.files import SCHEMA, read_evidence, write_part
+from mmplat.evidence.rows import Rows
+from mmplat.models import Ask, Failure, RemoteModel, Reply
+from mmplat.preparing import load_picture
+from mmplat.records import BatchSuite, Sample
+
+FLUSH_S = 20.0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A sample some of whose views are still being asked."""
+
+    sample: Sample
+    left: int
+    main_ids: list[int] | None
+    """The main view's tokens; None until its row is there."""
+    replies: dict[str, Reply] = field(default_factory=dict)
+    """By the key of the view."""
+
+
+@dataclass(slots=True)
+class RemoteJob:
+    """Asking one suite of a model behind a network."""
+
+    model: RemoteModel
+    part: BatchSuite
+    folder: Path
+    target: Path
+    replies: Path
+    outcome: Outcome
+    advance: Advance
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    flushed: float = 0.0
+
+    def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
+        began = self.flushed = time.monotonic()
+        stored = read_evidence(self.target, samples, [self.part.views[0]]).main
+        missing = self._possible(missing)
+        waiting = {
+            samples[i].sample_key: Waiting(samples[i], int(missing[i].sum()), _ids(stored, i))
+            for i in np.flatnonzero(missing.any(axis=1)).tolist()
+        }
+        try:
+            for ask, reply in self.model.answer(self._asks(samples, missing), self.replies):
+                self._take(waiting[ask.sample.sample_key], ask, reply)
+        finally:
+            # Ctrl-C, a spent budget and errors come through here: what was asked is kept.
+            self._flush()
+            self.outcome.seconds += time.monotonic() - began
+
+    def _possible(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """`missing` without the views that the model cannot make; each is recorded once, for all samples."""
+        possible = missing.copy()
+        for at, view in enumerate(self.part.views):
+            reason = self.model.unavailable(view.kind)
+            if reason:
+                self._failed("all", view.name, f"view {view.name!r} is not available: {reason}")
+                self.advance(int(missing[:, at].sum()))
+                possible[:, at] = False
+        return possible
+
+    def _asks(self, samples: list[Sample], missing: NDArray[np.bool_]) -> Iterator[Ask]:
+        """Everything missing, sample by sample; a sample whose image cannot be read is recorded and left out."""
+        for index in np.flatnonzero(missing.any(axis=1)):
+            sample = samples[index]
+            try:
+                pictures = tuple(_picture(self.folder, name) for name in sample.images)
+            except ArtifactError as error:
+                self._failed(sample.sample_id, "every", str(error))
+                self.advance(int(missing[index].sum()))
+                continue
+            for at in np.flatnonzero(missing[index]):
+                yield Ask(sample, self.part.views[at], pictures)
+
+    def _take(self, waiting: Waiting, ask: Ask, reply: Reply | Failure) -> None:
+        """One reply; with the last of its sample, the sample's rows."""
+        waiting.left -= 1
+        self.advance(1)
+        label = cut_off(reply, ask.sample.labels) if isinstance(reply, Reply) else None
+        if isinstance(reply, Failure):
+            self._failed(ask.sample.sample_id, ask.view.name, reply.error)
+        elif label is not None:
+            self._failed(ask.sample.sample_id, ask.view.name, _several_tokens(label))
+        else:
+            waiting.replies[ask.view.key] = reply
+        if not waiting.left:
+            self._finish(waiting)
+
+    def _finish(self, waiting: Waiting) -> None:
+        """The rows of a sample. Where its main view failed, its references have nothing to be kept at."""
+        main, *references = self.part.views
+        hardware = self.model.hardware
+        if main.key in waiting.replies:
+            row = row_of(waiting.sample, main, waiting.replies[main.key], None, hardware)
+            self._keep(row)
+            waiting.main_ids = row["top_ids"]
+        if waiting.main_ids is None:
+            return
+        for view in references:
+            if view.key in waiting.replies:
+                self._keep(row_of(waiting.sample, view, waiting.replies[view.key], waiting.main_ids, hardware))
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        self.outcome.asked += 1
+        if time.monotonic() - self.flushed > FLUSH_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        self.flushed = time.monotonic()
+        if self.rows:
+            write_part(self.target, pa.Table.from_pylist(self.rows, schema=SCHEMA))
+            self.rows.clear()
+
+    def _failed(self, sample_id: str, view: str, error: str) -> None:
+        failure = {"suite": self.part.suite.name, "sample_id": sample_id, "view": view, "error": error}
+        self.outcome.failures.append(failure)
+
+
+def _ids(stored: Rows, index: int) -> list[int] | None:
+    ids = stored.top_ids[index]
+    return ids[ids >= 0].tolist() if stored.present[index] else None
+
+
+def _several_tokens(label: str) -> str:
+    return (
+        f"the answer begins with a part of label {label!r}: it is several tokens here, and one token tells no label. Use labels "
+        "that are one token (yes/no, option letters), or `answers: sampled` in params"
+    )
+
+
+@lru_cache(maxsize=64)
+def _picture(folder: Path, name: str) -> NDArray[np.uint8]:
+    """Questions about one image follow each other: it is read once."""
+    return load_picture(folder, name)
