@@ -142,21 +142,23 @@ def _one_job_per_model(work: Iterable[Work], count: Count, rate: Rate) -> tuple[
     return tuple(tuple(pieces) for pieces in of_model.values())
 
 
-def _jobs_of_about(wanted: float, work: Iterable[Work], count: Count, rate: Rate) -> list[tuple[Piece, ...]]:
-    """Each piece goes into the first job of its model that has room: a model is loaded as seldom as the length allows.
+def _jobs_of_about(wanted: float, work: Sequence[Work], count: Count, rate: Rate) -> list[tuple[Piece, ...]]:
+    """Each shard begins a job, and each whole suite goes into the first job of its model that has room.
 
-    Suites of unknown cost share one job per model, as they would uncut.
+    So a model is loaded as seldom as the length allows. Suites of unknown cost share one job per model, as they would uncut.
     """
-    jobs: dict[str, list[list[Piece]]] = {}
-    for one in work:
-        open_jobs = jobs.setdefault(one.model.name, [])
-        for piece in _pieces(one, wanted, _minutes(one, count, rate)):
-            fitting = next((job for job in open_jobs if _fits(piece, job, wanted)), None)
-            if fitting is None:
-                open_jobs.append([piece])
+    pieces = [(one.model.name, _pieces(one, wanted, _minutes(one, count, rate))) for one in work]
+    jobs: dict[str, list[list[Piece]]] = {model: [] for model, _ in pieces}
+    for model, shards in pieces:
+        jobs[model] += [[shard] for shard in shards if len(shards) > 1]
+    for model, whole in pieces:
+        if len(whole) == 1:
+            room = next((job for job in jobs[model] if _fits(whole[0], job, wanted)), None)
+            if room is None:
+                jobs[model].append(whole)
             else:
-                fitting.append(piece)
-    return [tuple(job) for open_jobs in jobs.values() for job in open_jobs]
+                room.append(whole[0])
+    return [tuple(job) for of_model in jobs.values() for job in of_model]
 
 
 def _pieces(work: Work, wanted: float, minutes: float | None) -> list[Piece]:

@@ -148,10 +148,7 @@ def plan_for(grid: Grid, results: Results, minutes_per_job: float | None = None)
     `minutes_per_job` belongs to a machine, so it comes from a profile or an option; None keeps what plan.json says, 0 undoes
     it.
     """
-    if minutes_per_job is not None and not 0 <= minutes_per_job < float("inf"):
-        raise ConfigError(
-            f"minutes_per_job = {minutes_per_job} is no length of a job. Give minutes (20, say), or 0 for one job per model."
-        )
+    _refuse_no_length(minutes_per_job)
     plan, path = make_plan(grid), results.plan(grid.campaign)
     earlier = _cut_in(path) if path.exists() else Cut()
     work, samples = [pair.work for pair in plan.pairs], {pair.work.key: pair.n for pair in plan.pairs}
@@ -194,6 +191,16 @@ def make_plan(grid: Grid) -> Plan:
     samples = {pair.work.key: pair.n for pair in pairs}
     uncut = cut([pair.work for pair in pairs], Cut(), None, lambda one: samples[one.key], rate_from({}))
     return Plan(grid, tuple(pairs), tuple(skipped), demand_of(list(grid.decodings), betas), uncut)
+
+
+def _refuse_no_length(minutes_per_job: Any) -> None:
+    """It may come from a profile, where anything can stand."""
+    if minutes_per_job is None:
+        return
+    if not isinstance(minutes_per_job, (int, float)) or not 0 <= minutes_per_job < float("inf"):
+        raise ConfigError(
+            f"minutes_per_job = {minutes_per_job!r} is no length of a job. Give minutes (20, say), or 0 for one job per model."
+        )
 
 
 def write_plan(plan: Plan, results: Results) -> Path:

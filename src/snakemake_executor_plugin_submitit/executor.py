@@ -36,7 +36,9 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
             self._head = hold(folder / "head.lock")
             self.journal = Journal(folder / "journal.jsonl")
         except OSError as error:
-            raise WorkflowError(f"{folder} cannot be written to: {error}. Mend that and run the same command again.") from None
+            raise WorkflowError(
+                f"{folder} cannot be written to: {error}. Mend that and run the same command again."
+            ) from None
         self.backend: Backend = make_backend(self.settings, folder)
         self.files = Files(folder)
         self._watched: dict[str, SubmittedJobInfo] = {}
@@ -50,9 +52,9 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
         """A job uses what SLURM gives it; the cores of this machine say nothing about a node."""
         return "all"
 
-    def additional_general_args(self) -> list[str]:
+    def additional_general_args(self) -> str:
         """The Snakemake inside a job says what went wrong, and nothing else."""
-        return ["--quiet host rules progress"]
+        return "--quiet host rules progress"
 
     # Submitting
 
@@ -182,7 +184,9 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
         try:
             self.journal.ended(key_of(info.job))
         except OSError as error:
-            self.logger.warning(f"The end of {external} could not be noted ({error}); the next run will look for it again.")
+            self.logger.warning(
+                f"The end of {external} could not be noted ({error}); the next run will look for it again."
+            )
         if seen.verdict is Verdict.DONE:
             self.files.forget(external)
             self.report_job_success(info)

@@ -9,8 +9,8 @@ from mmplat.models import bind, families
 MAY_NOT_APPLY = {
     ("instructblip", "none"): "without a picture",
     ("instructblip", "text"): "without a picture",
-    ("instructblip", "pictures"): "1",
-    ("instructblip", "batch"): "one by one",
+    ("instructblip", "pictures"): "takes 1",
+    ("llava-onevision", "pictures"): "takes 1",
 }
 """What a family cannot do, and a word of its reason. Everything else must hold: a new reason is a decision, not an accident."""
 

@@ -194,3 +194,15 @@ def test_a_question_that_holds_the_placeholder_is_refused(untrained):
     ask = Subject(model).ask(question="What does <image> mean?")
     assert "means a picture to this model" in model.refuses(ask)
     assert view("image").key == ask.view.key
+
+
+def test_whatever_changes_pixels_is_in_the_identity(untrained, tmp_path):
+    from mmplat.models._loading import _plain_settings
+
+    eye = load(untrained).processor.image_processor
+    whole = _plain_settings(eye)
+    brighter = type(eye)(**{**eye.to_dict(), "image_mean": [0.1, 0.2, 0.3]})
+    other_backend = type("Resizing", (type(eye),), {})(**eye.to_dict())
+    assert _plain_settings(type(eye)(**eye.to_dict())) == whole
+    assert _plain_settings(brighter) != whole
+    assert _plain_settings(other_backend) != whole

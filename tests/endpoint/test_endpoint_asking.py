@@ -247,7 +247,9 @@ def test_a_job_that_is_killed_pays_nothing_twice(planned, results, grid, endpoin
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_job_that_is_told_to_end_keeps_what_came_and_waits_for_no_pause(planned, results, grid, endpoint, tmp_path, how):
+def test_a_job_that_is_told_to_end_keeps_what_came_and_waits_for_no_pause(
+    planned, results, grid, endpoint, tmp_path, how
+):
     file = tmp_path / "grid.yaml"
     file.write_text(grid(concurrency=2))
     endpoint.script += [well] * 4

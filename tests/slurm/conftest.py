@@ -115,7 +115,13 @@ class Campaign:
 
     def wait_until_asking(self) -> None:
         """Until every batch has started to ask: there is work to lose."""
-        wait_for(lambda: len(list(self.results.root.glob("evidence/*/*/*/.writer"))) >= 2, 60)
+        assert self.head is not None
+
+        def asking() -> bool:
+            assert self.head is not None and self.head.poll() is None, self.said
+            return len(list(self.results.root.glob("evidence/*/*/*/.writer-*"))) >= 2
+
+        wait_for(asking, 60)
 
     def decided(self) -> Ran:
         """The tables of what was asked. Decided in this process: a Snakemake job for each would take half the test."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,21 +45,29 @@ def status(
 
 def _lines(state: Progress) -> Iterator[str]:
     """The state for people."""
-    others = [
-        f"{state.count(s)} {s}" for s in ("running", "lost", "failed", "stopped", "waiting") if state.with_status(s)
-    ]
+    asked = f"{state.count('done')} of {len(state.batches)} asked"
     yield f"campaign {state.campaign}"
-    yield f"batches  {', '.join([f'{state.count("done")} of {len(state.batches)} asked', *others])}"
+    yield f"batches  {', '.join([asked, *_other_counts(state)])}"
     yield f"pairs    {state.decided} of {state.pairs} decided"
     yield f"rows     {_rows(state)}"
-    for status, line in (("running", _running), ("lost", _lost), ("failed", _failed), ("stopped", _stopped)):
-        batches = state.with_status(status)
-        for batch in batches[:SHOWN]:
-            yield f"{status:8} {batch.key[:12]}  {batch.model} ← {'; '.join(batch.suites)}  {line(batch, state)}"
-        if len(batches) > SHOWN:
-            yield f"         … and {len(batches) - SHOWN} more {status}"
+    yield from _batches(state.with_status("running"), state, _running)
+    yield from _batches(state.with_status("lost"), state, _lost)
+    yield from _batches(state.with_status("failed"), state, _failed)
+    yield from _batches(state.with_status("stopped"), state, _stopped)
     yield f"samples  {len(state.failures)} could not be asked"
     yield from (f"         {line}" for line in state.failures[:SHOWN])
+
+
+def _other_counts(state: Progress) -> list[str]:
+    counts = Counter(batch.status for batch in state.batches if batch.status != "done")
+    return [f"{count} {status}" for status, count in counts.most_common()]
+
+
+def _batches(batches: list[BatchState], state: Progress, line: Callable[[BatchState, Progress], str]) -> Iterator[str]:
+    for batch in batches[:SHOWN]:
+        yield f"{batch.status:8} {batch.key[:12]}  {batch.model} ← {'; '.join(batch.suites)}  {line(batch, state)}"
+    if len(batches) > SHOWN:
+        yield f"         … and {len(batches) - SHOWN} more {batches[0].status}"
 
 
 def _rows(state: Progress) -> str:

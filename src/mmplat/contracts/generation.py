@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+from mmplat.asking.stepper import Speaker, Spoken, speak
 from mmplat.contracts.base import STEPS, Contract, Subject, Verdict, both, catalog
+from mmplat.decoding import parse_decoding
+from mmplat.methods import bind as bind_method
 from mmplat.models import Ask
 
 
@@ -34,11 +39,12 @@ def constant_pixels(subject: Subject) -> Verdict:
     import torch
 
     pixels = subject.model.reference_inputs(subject.ask())["pixel_values"]
-    # The smallest number in place of zero: Idefics3's network takes a picture of exact zeros for padding, and has then none.
-    tiny = torch.finfo(pixels.dtype).tiny
     verdicts = []
-    for kind, value in (("zero", tiny), ("one", 1.0)):
-        theirs = subject.theirs(subject.ask(), pixel_values=torch.full_like(pixels, value))
+    for kind, value in (("zero", 0.0), ("one", 1.0)):
+        constant = torch.full_like(pixels, value)
+        # Idefics3's network takes a picture of exact zeros for padding, and has then none: one number is the smallest.
+        constant[..., 0] += torch.finfo(pixels.dtype).tiny
+        theirs = subject.theirs(subject.ask(), pixel_values=constant)
         verdicts.append(subject.close(subject.logits(subject.ask(kind)), theirs))
     return both(*verdicts)
 
@@ -59,28 +65,57 @@ def greedy_is_generate(subject: Subject) -> Verdict:
 
 
 def stepped(subject: Subject, asks: list[Ask]) -> list[list[int]]:
-    """Greedy answers by the adapter's own cache."""
-    import torch
-
-    encoded = subject.model.encode(asks)
-    limit = subject.model.batch_limit or len(asks)
-    said: list[list[int]] = []
-    for start in range(0, len(asks), limit):
-        stream = subject.model.prefill(encoded[start : start + limit])
-        tokens = [stream.logits.argmax(dim=-1, keepdim=True)]
-        for _ in range(STEPS - 1):
-            tokens.append(subject.model.advance(stream, tokens[-1])[:, -1].argmax(dim=-1, keepdim=True))
-        said += torch.cat(tokens, dim=1).tolist()
-    return said
+    """Greedy answers by the stepper."""
+    return [spoken.tokens for spoken in _spoken(subject, "naive", [asks])]
 
 
-def generated(subject: Subject, ask: Ask) -> list[int]:
+def contrast_is_a_logits_processor(subject: Subject) -> Verdict:
+    """A contrast with a black picture, stepped from two caches, is what a LogitsProcessor does in `generate()`."""
+    black = tuple(picture * 0 for picture in subject.pictures)
+    asks = [[subject.ask(kind, number) for number in range(2)] for kind in ("image", "black")]
+    ours = [spoken.tokens for spoken in _spoken(subject, "vdd-none", asks)]
+    compared = 0
+    for number in range(2):
+        poorer = subject.ask(number=number, pictures=(black[number],))
+        theirs = generated(subject, asks[0][number], [_Contrast(subject, poorer, asks[0][number])])
+        compared += len(theirs)
+        if ours[number][: len(theirs)] != theirs:
+            return Verdict(False, f"prompt {number}: {ours[number][: len(theirs)]} where generate() says {theirs}")
+    return Verdict(True, f"2 prompts, {compared} tokens")
+
+
+def _spoken(subject: Subject, method: str, asks: list[list[Ask]]) -> list[Spoken]:
+    """Greedy answers of one method; its views are those of `asks`, whatever it would ask for itself."""
+    combine = bind_method(method).combine
+    assert combine is not None
+    speaker = Speaker(tuple(range(len(asks))), combine, parse_decoding("greedy"))
+    limit = subject.model.batch_limit or len(asks[0])
+    rounds = [[row[at : at + limit] for row in asks] for at in range(0, len(asks[0]), limit)]
+    return [one for some in rounds for one in speak(subject.model, some, [speaker], STEPS)[0]]
+
+
+class _Contrast:
+    """VDD as the papers' code runs it: the reference prompt is run anew at each step, from its first token."""
+
+    def __init__(self, subject: Subject, poorer: Ask, main: Ask) -> None:
+        self.subject, self.poorer = subject, poorer
+        self.prompt = subject.model.reference_inputs(main)["input_ids"].shape[1]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        said = tuple(input_ids[0, self.prompt :].tolist())
+        inputs = self.subject.model.reference_inputs(self.poorer, followed_by=said)
+        reference = self.subject.model.network(**inputs).logits[:, -1].float()
+        low = scores < scores.max() + math.log(0.1)
+        return (2 * scores - reference).masked_fill(low, -math.inf)
+
+
+def generated(subject: Subject, ask: Ask, processors: Sequence[Any] = ()) -> list[int]:
     """Greedy answer by transformers, up to its stop token; the checkpoint's own sampling settings are left out."""
     from transformers import GenerationConfig
 
     plain = GenerationConfig(max_new_tokens=STEPS, do_sample=False, pad_token_id=0, bos_token_id=1)
     inputs = subject.model.reference_inputs(ask)
-    out: Any = subject.model.network.generate(**inputs, generation_config=plain)
+    out: Any = subject.model.network.generate(**inputs, generation_config=plain, logits_processor=list(processors))
     return list(out[0, inputs["input_ids"].shape[1] :].tolist())
 
 
@@ -88,3 +123,7 @@ catalog.add("ids", Contract("ids", "the prompt's tokens are the processor's", sa
 catalog.add("logits", Contract("logits", "a batch says what transformers says to each prompt alone", same_logits))
 catalog.add("pixels", Contract("pixels", "zero and one act in normalised pixel space", constant_pixels))
 catalog.add("generate", Contract("generate", f"greedy stepping = generate(), {STEPS} tokens", greedy_is_generate))
+catalog.add(
+    "contrast",
+    Contract("contrast", "a stepped contrast = a LogitsProcessor", contrast_is_a_logits_processor),
+)

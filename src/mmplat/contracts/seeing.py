@@ -77,7 +77,9 @@ def several_pictures(subject: Subject) -> Verdict:
     reason = subject.model.refuses(ask)
     if reason:
         return Verdict(None, reason)
-    return subject.close(subject.logits(ask, subject.ask(number=2))[0], subject.theirs(ask)[0])
+    asks = (ask, subject.ask(number=2))
+    ours = subject.logits(*asks)
+    return both(*(subject.close(ours[row], subject.theirs(one)[0]) for row, one in enumerate(asks)))
 
 
 def seen_once(subject: Subject) -> Verdict:

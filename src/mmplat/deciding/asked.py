@@ -20,7 +20,14 @@ def asked_of(plan: Plan, pair: Pair, results: Results) -> tuple[str, dict[str, A
     if len(keys) > 1:
         raise ArtifactError(_several_models(pair, markers))
     failures = [failure for marker in markers for failure in marker["failures"]]
-    return keys.pop(), {**markers[0], "failures": failures}
+    return keys.pop(), {**markers[0], "failures": failures, "versions": _versions(markers)}
+
+
+def _versions(markers: list[dict[str, Any]]) -> dict[str, str]:
+    """Versions behind the shards; several of one package are joined by a plus, as devices are."""
+    said = [marker.get("versions", {}) for marker in markers]
+    names = sorted({name for versions in said for name in versions})
+    return {name: "+".join(sorted({v[name] for v in said if name in v})) for name in names}
 
 
 def _several_models(pair: Pair, markers: Iterable[dict[str, Any]]) -> str:

@@ -92,8 +92,8 @@ def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
         present &= context.evidence.view(view).present
     rows = np.flatnonzero(present)
     if not len(rows):  # the cell fails, with its reason; the others go on
-        nothing = Answers(np.zeros((0, context.evidence.main.label_logits.shape[1])), np.zeros(0))
-        return [Decided(seeded, decoding, rows, nothing, 0.0) for decoding in context.plan.grid.decodings]
+        none = nothing(context.evidence.main.label_logits.shape[1])
+        return [Decided(seeded, decoding, rows, none, 0.0) for decoding in context.plan.grid.decodings]
     scores = seeded.method.scores(only(context.evidence, rows))
     shared = (time.perf_counter() - began) / len(context.plan.grid.decodings)
     cells = []
@@ -114,7 +114,7 @@ def decidable(scores: Scores, decoding: DecodingSpec, final: NDArray[np.bool_]) 
     What cannot be decided from a `final` row stays undecided; from any other row it is asked for, so the error goes on.
     """
     sure = ~(scores.unknown & final)
-    while True:
+    while sure.any():
         try:
             return distribution(scores.take(sure), decoding), sure
         except EvidenceTooNarrow as error:
@@ -122,6 +122,12 @@ def decidable(scores: Scores, decoding: DecodingSpec, final: NDArray[np.bool_]) 
             if not final[narrow].all():
                 raise
             sure[narrow] = False
+    return nothing(scores.n_labels), sure
+
+
+def nothing(n_labels: int) -> Answers:
+    """The answers of no sample."""
+    return Answers(np.zeros((0, n_labels)), np.zeros(0))
 
 
 def _not_told(evidence: Evidence, seeded: Seeded, decoding: DecodingSpec) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ NOTHING = 1e-6
 Value = float | int | str
 
 
+Combine = Callable[[Any, list[Any], int], Any]
+"""(main logits, logits of the references, step) → logits to choose from: torch tensors (row, vocab)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method with its parameters and seed bound: what the plan asks and `deciding` calls."""
@@ -35,6 +40,8 @@ class Method:
     """Its plausibility mask keeps tokens down to log(beta) below the largest; None: it looks at labels or has no mask."""
     stochastic: bool = False
     """One of its views is random, so the seed of the cell matters."""
+    combine: Combine | None = None
+    """The same method one token at a time, for answers in words; None: it needs labels."""
 
     @property
     def passes(self) -> int:

@@ -1,13 +1,16 @@
 """Contrastive decoding: logits of the image minus those of a poorer view, behind a plausibility mask.
 
 d = (1 + α)·l − α·l′ over the tokens with l ≥ max(l) + log β. The mask is read from l, before temperature (LLaVA-Align §2).
-VDD contrasts with the prompt without image (none), with one unk token, or with the mean of both; VCD with a noised image.
+VDD contrasts with the prompt without image (none), with one unk token, or with the mean of both; VCD with a noised image;
+ICD with the same image under a disturbing instruction.
 `apc-only` is the control with α = 0: what is left of a gain when nothing is contrasted and only the tail is cut.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,7 @@ from mmplat.evidence.rows import Evidence
 from mmplat.methods.base import Method, MethodKind, Value, catalog, number, plausible
 from mmplat.records import MethodSpec, ViewSpec
 from mmplat.views import bind as view
+from mmplat.views.questions import DISTURBING
 
 References = Callable[[MethodSpec, int], tuple[ViewSpec, ...]]
 
@@ -34,7 +38,12 @@ def builder(references: References, *, stochastic: bool = False) -> Callable[[Me
                 contrasted = (1 + alpha) * main.top_logits - alpha * poorer  # padding is NaN, and masked
             return plausible(main, contrasted, beta)
 
-        return Method(spec, views, scores, beta=beta, stochastic=stochastic)
+        def combine(main: Any, others: list[Any], step: int) -> Any:
+            low = main < main.amax(dim=-1, keepdim=True) + (math.log(beta) if beta else -math.inf)
+            contrasted = (1 + alpha) * main - alpha * sum(others) / len(others) if others else main
+            return contrasted.masked_fill(low, -math.inf)
+
+        return Method(spec, views, scores, beta=beta, stochastic=stochastic, combine=combine)
 
     return build
 
@@ -65,6 +74,12 @@ file_variant(
     lambda spec, seed: (view("noise", {"step": spec.params["step"], "seed": seed}),),
     "contrast with the noised image",
     defaults={**DEFAULTS, "step": 500},
+)
+file_variant(
+    "icd",
+    lambda spec, seed: (view("disturbed", {"role": spec.params["role"]}),),
+    "contrast with the question under a disturbing role",
+    defaults={**DEFAULTS, "role": DISTURBING},
 )
 file_variant(
     "apc-only", lambda spec, seed: (), "the plausibility mask alone (α = 0): the control", defaults={"beta": 0.1}

@@ -136,10 +136,13 @@ def _with_adapter(spec: ModelSpec, network: Any) -> tuple[Any, str]:
 
 
 def _plain_settings(processor: Any) -> dict[str, Any]:
-    """The settings of an image processor that change pictures; not where it came from, nor what it is called inside."""
+    """The settings of an image processor that change pictures; not where it came from.
+
+    Its class is one of them, and stands in none of its files: with torchvision another one is loaded than without, which
+    resizes a little differently.
+    """
     if processor is None:
         return {}
-    said = processor.to_dict()
-    return {
-        k: v for k, v in said.items() if not k.startswith("_") and isinstance(v, (str, int, float, bool, list, dict))
-    }
+    plain = (str, int, float, bool, list, tuple, dict)
+    said = {k: v for k, v in processor.to_dict().items() if not k.startswith("_") and isinstance(v, plain)}
+    return {**said, "class": type(processor).__name__}

@@ -154,12 +154,12 @@ def feature_keys(ask: Ask) -> tuple[Key, ...]:
     kind = view_kinds.get(ask.view.kind)
     if kind.image != "keep":
         return ()
-    if kind.stochastic:
+    if kind.stochastic and kind.place != "question":
         return tuple((ask.view.key, ask.sample.sample_key, at) for at in range(len(ask.pictures)))
     if kind.constant:
         # Sizes matter: a tiling model cuts a picture by its size.
         return tuple((ask.view.key, picture.shape) for picture in ask.pictures)
-    if kind.place == "prompt":  # the image as it is
+    if kind.place in ("prompt", "question"):  # the image as it is
         return tuple((name,) for name in ask.sample.images)
     return tuple((ask.view.key, name) for name in ask.sample.images)
 

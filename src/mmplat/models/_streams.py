@@ -21,17 +21,13 @@ class Stream:
     inputs: dict[str, Any] = field(default_factory=dict)
     """What the prompts' own forward was given, for families whose continuation depends on it."""
 
-    def fan_out(self, times: int) -> Stream:
-        """Each row `times` times, one after the other. The cache moves over: this stream ends here."""
-        self.cache.batch_repeat_interleave(times)
-        repeat = {name: _repeated(value, len(self.logits), times) for name, value in self.inputs.items()}
-        return Stream(
-            self.logits.repeat_interleave(times, dim=0),
-            self.cache,
-            self.attention.repeat_interleave(times, dim=0),
-            self.positions.repeat_interleave(times, dim=-2),
-            repeat,
-        )
+    def select(self, rows: Any) -> None:
+        """Keeps these rows (indices on the stream's device), in this order; one may be named several times, to go several ways."""
+        count = len(self.logits)
+        self.cache.batch_select_indices(rows)
+        self.logits, self.attention = self.logits[rows], self.attention[rows]
+        self.positions = self.positions.index_select(-2, rows)
+        self.inputs = {name: _rows_of(value, count, rows) for name, value in self.inputs.items()}
 
     def extend(self, ids: Any, real: Any | None) -> None:
         """Makes room for tokens (row, step) after the last ones."""
@@ -61,15 +57,15 @@ def score_continuations(
     first = stream.logits.log_softmax(dim=-1)[:, ids[:, 0]]  # (row, continuation)
     if width == 1:
         return first
-    fanned = stream.fan_out(count)
-    said = model.advance(fanned, ids[:, :-1].repeat(rows, 1), real[:, :-1].repeat(rows, 1)).log_softmax(dim=-1)
+    stream.select(torch.arange(rows, device=ids.device).repeat_interleave(count))
+    said = model.advance(stream, ids[:, :-1].repeat(rows, 1), real[:, :-1].repeat(rows, 1)).log_softmax(dim=-1)
     following = ids[:, 1:].repeat(rows, 1).unsqueeze(-1)
     rest = (said.gather(-1, following)[..., 0] * real[:, 1:].repeat(rows, 1)).sum(dim=1)
     return first + rest.view(rows, count)
 
 
-def _repeated(value: Any, rows: int, times: int) -> Any:
-    """A tensor with a row per prompt, repeated with it."""
-    if hasattr(value, "repeat_interleave") and value.ndim and value.shape[0] == rows:
-        return value.repeat_interleave(times, dim=0)
+def _rows_of(value: Any, count: int, rows: Any) -> Any:
+    """Rows of a tensor that has one per prompt; anything else as it is."""
+    if hasattr(value, "index_select") and value.ndim and value.shape[0] == count:
+        return value.index_select(0, rows)
     return value

@@ -36,7 +36,8 @@ def together(
             some, total = [], 0
         some.append(one)
         total += size(one)
-    yield some
+    if some:
+        yield some
 
 
 def features_of_tiles(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -123,7 +123,7 @@ class VisionLanguage:
         mmplat's contracts compare with it; nothing else uses it. `followed_by` are tokens of the answer so far.
         """
         drop = _image_of(ask) == "drop"
-        text = (self.render_blind if drop else self.render)(ask.sample.question, len(ask.pictures))
+        text = (self.render_blind if drop else self.render)(ask.question, len(ask.pictures))
         found = self.by_processor(text, [] if drop else [Image.fromarray(picture) for picture in ask.pictures])
         return self.followed({n: self.moved(value) for n, value in found.items()}, followed_by)
 
@@ -199,7 +199,7 @@ class VisionLanguage:
             return f"a question without a picture: {self.no_image}"
         if self.max_pictures is not None and count > self.max_pictures:
             return f"{count} pictures in one question; this family takes {self.max_pictures}"
-        if self.placeholder and self.placeholder in ask.sample.question:
+        if self.placeholder and self.placeholder in ask.question:
             return f"the question holds {self.placeholder!r}, which means a picture to this model; write it otherwise"
         return None
 
@@ -263,6 +263,18 @@ class VisionLanguage:
     def score(self, batch: Sequence[Prompt], labels: tuple[str, ...]) -> Any:
         """Log-probability of each label as the answer (row, label); all labels of a prompt share its prefill."""
         return score_continuations(self, batch, self.continuations(labels))
+
+    @cached_property
+    def stops(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        said = self.network.generation_config.eos_token_id
+        told = [said] if isinstance(said, int) else list(said or ())
+        own = self.tokenizer.eos_token_id
+        return frozenset([*told, *([own] if own is not None else [])])
+
+    def say(self, tokens: Sequence[int]) -> str:
+        """Tokens as text, without the special ones."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
     def attend(self, batch: Sequence[Prompt]) -> Any:
         """How the last position attends, mean over heads (row, layer, position); padding is zero."""
@@ -332,8 +344,8 @@ class VisionLanguage:
         """The prompt's text, each placeholder replaced by what the processor puts there for a picture of its size."""
         count = len(ask.sample.images)
         if _image_of(ask) == "drop":
-            return self._rendered_blind(ask.sample.question, count)
-        text = self._rendered(ask.sample.question, count)
+            return self._rendered_blind(ask.question, count)
+        text = self._rendered(ask.question, count)
         if _image_of(ask) != "keep" or not count:
             return text
         pieces = text.split(self.placeholder)

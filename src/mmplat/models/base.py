@@ -15,6 +15,7 @@ from mmplat.errors import ConfigError, IncompatibleCell, UnknownName
 from mmplat.ids import seed_from
 from mmplat.records import ModelSpec, Sample, ViewSpec
 from mmplat.registry import Registry
+from mmplat.views import catalog as view_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Ask:
     def seed(self) -> int:
         """Seed of a random view: depends on the sample and on the view's own seed, never on the order of asking."""
         return seed_from(self.sample.sample_key, self.view.params.get("seed", 0))
+
+    @property
+    def question(self) -> str:
+        """The question as this view puts it."""
+        return view_kinds.get(self.view.kind).rewrite(self.sample, self.view.params, self.seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Fake(OneRow):
         return Spellings(tuple(range(2 * count)), tuple(i % count for i in range(2 * count)))
 
     def encode(self, asks: Sequence[Ask]) -> list[FakePrompt]:
-        return [FakePrompt(ask, len(ask.sample.question.split())) for ask in asks]
+        return [FakePrompt(ask, len(ask.question.split())) for ask in asks]
 
     def forward(self, batch: Sequence[FakePrompt]) -> Any:
         import torch

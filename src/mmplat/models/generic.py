@@ -133,7 +133,7 @@ class Generic(VisionLanguage):
     def _refusal(self, spec: ModelSpec, why: str) -> str:
         return (
             f"Model {spec.name!r} ({self._architecture}) cannot be asked in the generic way: {why}. Write a family file for "
-            "this architecture (docs: adding a model family), or use a checkpoint of another. "
+            "this architecture (docs/add-a-model.md), or use a checkpoint of another. "
             f"Families: {', '.join(families)}."
         )
 

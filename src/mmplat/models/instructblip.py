@@ -60,7 +60,7 @@ class InstructBlip(VisionLanguage):
     def encode(self, asks: Sequence[Ask]) -> list[Prompt]:
         """As any family; then the Q-Former looks at each picture with its question."""
         prompts = super().encode(asks)
-        questions = [ask.sample.question for ask in asks]
+        questions = [ask.question for ask in asks]
         return [
             prompt
             for at in range(0, len(prompts), VISION_BATCH)
@@ -80,7 +80,7 @@ class InstructBlip(VisionLanguage):
 
     def reference_inputs(self, ask: Ask, followed_by: tuple[int, ...] = ()) -> dict[str, Any]:
         """The processor puts the query tokens itself; the Q-Former's inputs belong to the question, never to the answer."""
-        found = self.processor(text=[ask.sample.question], images=list(ask.pictures), return_tensors="pt")
+        found = self.processor(text=[ask.question], images=list(ask.pictures), return_tensors="pt")
         inputs = {name: self.moved(value) for name, value in found.items()}
         spoken = {name: inputs[name] for name in ("input_ids", "attention_mask")}
         return inputs | self.followed(spoken, followed_by)

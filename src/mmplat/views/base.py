@@ -1,9 +1,10 @@
 """What a kind of view is. Nothing here knows a model: a model adapter asks the kind what to change, and where.
 
-A view acts at one of three places, because the papers' views do (papers: LLaVA-Align, VCD):
-`prompt`  the image leaves the prompt, or one token stands in its place;
-`picture` the image is replaced before the processor sees it (uint8, height × width × 3);
-`pixels`  the processed tensor is changed, in normalised space (float32).
+A view acts at one of four places, because the papers' views do (papers: LLaVA-Align, VCD, ICD):
+`prompt`   the image leaves the prompt, or one token stands in its place;
+`question` the question is put in other words, or with other words around it;
+`picture`  the image is replaced before the processor sees it (uint8, height × width × 3);
+`pixels`   the processed tensor is changed, in normalised space (float32).
 """
 
 from __future__ import annotations
@@ -16,15 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.errors import ConfigError
-from mmplat.records import ViewSpec
+from mmplat.ids import content_id
+from mmplat.records import Sample, ViewSpec
 from mmplat.registry import Registry, with_defaults
 
-Place = Literal["prompt", "picture", "pixels"]
+Place = Literal["prompt", "question", "picture", "pixels"]
 Value = int | float | str
 
 
 def unchanged(array: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDArray[Any]:
     return array
+
+
+def as_asked(sample: Sample, params: Mapping[str, Value], seed: int) -> str:
+    return sample.question
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class ViewKind:
     """What the prompt holds where the image was."""
     transform: Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]] = unchanged
     """(array, params, seed) → array, at `place`; the seed depends on the sample and on the `seed` parameter."""
+    rewrite: Callable[[Sample, Mapping[str, Value], int], str] = as_asked
+    """(sample, params, seed) → the question as it is put."""
     refuse: Callable[[Mapping[str, Value]], str | None] = lambda params: None
     """What is wrong with these parameters, and what is allowed; None: nothing."""
     constant: bool = False
@@ -60,8 +68,15 @@ def bind(name: str, params: Mapping[str, Value] | None = None, *, where: str = "
     wrong = kind.refuse(values)
     if wrong:
         raise ConfigError(f"View {name!r}{where} has {wrong}.")
-    changed = [f"{'s' if key == 'seed' else ''}{values[key]}" for key in values if values[key] != kind.defaults[key]]
+    changed = [
+        f"{'s' if key == 'seed' else ''}{_short(values[key])}" for key in values if values[key] != kind.defaults[key]
+    ]
     return ViewSpec(name="-".join([name, *changed]), kind=name, version=kind.version, params=values)
+
+
+def _short(value: Value) -> Value:
+    """A parameter as a name shows it: a sentence is named by its content."""
+    return content_id(value, length=6) if isinstance(value, str) and len(value) > 16 else value
 
 
 def grey(value: int) -> Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]]:

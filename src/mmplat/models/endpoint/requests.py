@@ -41,7 +41,7 @@ class Request:
 
 def request_for(ask: Ask, system: str | None, options: dict[str, Any]) -> Request:
     """The request of a view. A view without its picture differs from the others in that part alone."""
-    return Request(ask.sample.question, _seen(ask), system, options)
+    return Request(ask.question, _seen(ask), system, options)
 
 
 def _seen(ask: Ask) -> tuple[NDArray[np.uint8], ...]:

@@ -1,0 +1,1 @@
+"""Campaigns that run unattended, by the clock."""
