@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mmplat.asking.suite_job import Outcome, SuiteJob, _picture
+from mmplat.asking.suite_job import Outcome, SuiteJob, picture_of
 from mmplat.models import bind, families
 from mmplat.preparing import picture_name
 from mmplat.records import BatchSuite, Demand, Sample, SuiteSpec
@@ -115,7 +115,7 @@ class Bench:
     def mmplat(self) -> float:
         """Seconds of the engine into a fresh folder, the model's own part of it noted in `inside`."""
         self.model.pictures.forget()
-        _picture.cache_clear()
+        picture_of.cache_clear()
         part = BatchSuite(suite=SuiteSpec(name="bench", kind="bench", version=1), views=self.views)
         with tempfile.TemporaryDirectory() as target:
             job = SuiteJob(self.model, part, Demand(min_beta=0.1), self.folder, Path(target), Outcome(), lambda n: None)

@@ -151,7 +151,7 @@ def run_mmplat(plan: Plan, prepared: Results) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         results = Results(Path(folder))
         shutil.copytree(prepared.suites_root, results.suites_root)
-        suite_job._picture.cache_clear()
+        suite_job.picture_of.cache_clear()
         began = time.perf_counter()
         asking.ask(plan.batches[0], results)
         asked = time.perf_counter()

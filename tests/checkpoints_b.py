@@ -26,13 +26,19 @@ def make_random(model: Any, seed: int = 0) -> Any:
 
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for _, weight in sorted(model.named_parameters()):
+        for name, weight in sorted(model.named_parameters()):
             noise = torch.randn(weight.shape, generator=draw)
             if weight.ndim > 1:
                 weight.copy_(noise / weight[0].numel() ** 0.5)
             else:
-                weight.add_(0.3 * noise)
+                weight.copy_(_is_scale(name) + 0.3 * noise)
     return model.eval()
+
+
+def _is_scale(name: str) -> bool:
+    """Whether a vector multiplies (of a norm) and so lies around one; all others lie around zero."""
+    module, _, kind = name.rpartition(".")
+    return kind == "weight" and ("norm" in module.lower() or module.endswith("ln_q"))
 
 
 def byte_level_bpe() -> tuple[dict[str, int], list[tuple[str, str]]]:

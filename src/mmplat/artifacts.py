@@ -65,6 +65,15 @@ class Results:
     def heartbeats(self) -> Iterable[Path]:
         return (self.root / "batches").glob("*.heartbeat.json")
 
+    @property
+    def schedule(self) -> Path:
+        """Campaigns that run unattended: a folder each, and a summary of each failure."""
+        return self.root / "schedule"
+
+    def scheduled(self, name: str) -> Path:
+        """schedule.json (what runs when), and a record and a log of each firing."""
+        return self.schedule / safe_name(name)
+
     def campaign(self, name: str) -> Path:
         return self.root / "campaigns" / safe_name(name)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mmplat.errors import ArtifactError
-from mmplat.records import PLACES, Batch, BatchSuite, Demand, ModelSpec, Shard, SuiteSpec, ViewSpec
+from mmplat.records import PLACES, Batch, BatchSuite, Demand, ModelSpec, Shard, SuiteSpec, ViewSpec, Writing
 
 PairKey = tuple[str, str, str, str]
 Rate = Callable[[ModelSpec], float | None]
@@ -33,6 +33,12 @@ class Work:
     model: ModelSpec
     suite: SuiteSpec
     views: tuple[ViewSpec, ...]
+    writings: tuple[Writing, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """Forwards per sample, as far as they can be known: a written answer may end sooner."""
+        return len(self.views) + sum(writing.longest for writing in self.writings)
 
     @property
     def key(self) -> PairKey:
@@ -130,7 +136,10 @@ def jobs_of(work: Sequence[Work], made: Cut, demand: Demand) -> tuple[Job, ...]:
 
 
 def _job(parts: Sequence[tuple[Work, Piece]], demand: Demand) -> Job:
-    suites = tuple(BatchSuite(suite=work.suite, views=work.views, shard=piece.shard) for work, piece in parts)
+    suites = tuple(
+        BatchSuite(suite=work.suite, views=work.views, writings=work.writings, shard=piece.shard)
+        for work, piece in parts
+    )
     batch = Batch(model=parts[0][0].model, suites=suites, demand=demand)
     return Job(batch.key, batch, tuple(piece for _, piece in parts))
 
@@ -179,7 +188,7 @@ def _minutes(work: Work, count: Count, rate: Rate) -> float | None:
     samples, per_s = count(work), rate(work.model)
     if samples is None or not per_s:
         return None
-    return round(samples * len(work.views) / per_s / 60, 3)
+    return round(samples * work.steps / per_s / 60, 3)
 
 
 def rate_from(measured: Mapping[str, Mapping[str, float]]) -> Rate:

@@ -5,7 +5,7 @@ It knows names, not models: an axis entry is a name, or a mapping with a name an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmplat.decoding.configs import checked, name_of, parse_decoding
+from mmplat.decoding.configs import checked, name_of, parse_decoding, sets
 from mmplat.errors import ConfigError, DuplicateName
 from mmplat.methods import bind as bind_method
 from mmplat.models import bind as bind_model
@@ -56,6 +56,11 @@ class SuiteEntry(Entry):
     name: str
     as_: str = Field("", alias="as")
     limit: int | None = Field(None, ge=1)
+    answers: Literal["labels", "text"] = Field(
+        "labels",
+        description="labels: their probabilities are read; text: the model writes, and what it wrote is parsed",
+    )
+    longest: int = Field(16, ge=1, description="tokens of a written answer at most")
     params: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -136,14 +141,17 @@ def load_grid(path: Path) -> Grid:
     return parse_grid(text, source=str(path))
 
 
-def parse_grid(text: str, *, source: str = "grid") -> Grid:
-    """The grid that `text` spells; errors name the line in `source`."""
+def parse_grid(text: str, *, source: str = "grid", contents: Mapping[str, str] | None = None) -> Grid:
+    """The grid that `text` spells; errors name the line in `source`.
+
+    `contents` is what lay in the files of its suites when it was planned, by the suite's name: they may be gone by now.
+    """
     document = _Document(text, source)
     try:
         file = GridFile.model_validate(document.data)
     except ValidationError as error:
         raise ConfigError(_explain(error, document)) from None
-    return _resolve(file, document)
+    return _resolve(file, document, contents or {})
 
 
 def json_schema() -> dict[str, Any]:
@@ -233,20 +241,20 @@ def _unknown_key(path: Path_) -> str:
     return f"unknown key {path[-1]!r}.{hint} Allowed: {', '.join(allowed)}."
 
 
-def _resolve(file: GridFile, document: _Document) -> Grid:
+def _resolve(file: GridFile, document: _Document, contents: Mapping[str, str]) -> Grid:
     """Every name of the file looked up; the first unknown one is an error with its line."""
     grid = Grid(
         campaign=file.campaign,
         models=tuple(_model(e, document.at("models", i)) for i, e in enumerate(file.models)),
-        suites=tuple(_suite(e, file.limit, document.at("suites", i)) for i, e in enumerate(file.suites)),
-        decodings=tuple(_decoding(e, document.at("decodings", i)) for i, e in enumerate(file.decodings)),
+        suites=tuple(_suite(e, file.limit, contents, document.at("suites", i)) for i, e in enumerate(file.suites)),
+        decodings=_decodings(file.decodings, document),
         methods=tuple(_method(e, document.at("methods", i)) for i, e in enumerate(file.methods)),
         seeds=tuple(file.seeds),
         views=tuple(_view(e, document.at("views", i)) for i, e in enumerate(file.views)),
         text=document.text,
         source=document.source,
     )
-    for axis in ("models", "suites", "decodings"):
+    for axis in ("models", "suites"):
         _no_twins(axis, [spec.name for spec in getattr(grid, axis)], document)
     _no_twins("methods", [bind_method(m.name, m.params).spec.name for m in grid.methods], document)
     _no_twins("seeds", [str(seed) for seed in grid.seeds], document)
@@ -259,11 +267,39 @@ def _model(entry: str | ModelEntry, where: str) -> ModelSpec:
     return bind_model(entry.name, entry.model_dump(exclude={"name"}, exclude_unset=True), where=where)
 
 
-def _suite(entry: str | SuiteEntry, limit: int | None, where: str) -> SuiteSpec:
-    if isinstance(entry, str):
-        return bind_suite(entry, limit=limit, where=where)
+def _suite(entry: str | SuiteEntry, limit: int | None, contents: Mapping[str, str], where: str) -> SuiteSpec:
+    entry = SuiteEntry(name=entry) if isinstance(entry, str) else entry
     limits = [n for n in (entry.limit, limit) if n is not None]
-    return bind_suite(entry.name, entry.params, name=entry.as_, limit=min(limits, default=None), where=where)
+    written = entry.longest if entry.answers == "text" else None
+    return bind_suite(
+        entry.name,
+        entry.params,
+        name=entry.as_,
+        limit=min(limits, default=None),
+        written=written,
+        contents=contents,
+        where=where,
+    )
+
+
+def _decodings(entries: Sequence[str | DecodingEntry], document: _Document) -> tuple[DecodingSpec, ...]:
+    """Every entry resolved, a set as its members. What a set holds may be named beside it: it is there once."""
+    alone = {i: _decoding(e, document.at("decodings", i)) for i, e in enumerate(entries) if _set_of(e) is None}
+    titles = [alone[i].name if i in alone else str(e) for i, e in enumerate(entries)]
+    _no_twins("decodings", titles, document)
+    found: dict[str, DecodingSpec] = {}
+    for i, title in enumerate(titles):
+        for spec in [alone[i]] if i in alone else map(parse_decoding, sets[title]):
+            if found.setdefault(spec.name, spec) != spec:
+                raise DuplicateName(
+                    f"{spec.name!r}{document.at('decodings', i)} has other settings than the one of that name "
+                    "in a set. Give it another name."
+                )
+    return tuple(found.values())
+
+
+def _set_of(entry: str | DecodingEntry) -> tuple[str, ...] | None:
+    return sets.get(entry) if isinstance(entry, str) else None
 
 
 def _decoding(entry: str | DecodingEntry, where: str) -> DecodingSpec:

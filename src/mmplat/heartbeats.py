@@ -68,7 +68,7 @@ class Heartbeat(Record):
         """Whether the job still runs, as far as one can see: it says so, lately, and a process of this machine is there."""
         if self.state != "running" or now - self.updated > STALE_AFTER:
             return False
-        return self.host != os.uname().nodename or _process_exists(self.pid)
+        return self.host != os.uname().nodename or process_exists(self.pid)
 
 
 def read_heartbeat(path: Path) -> Heartbeat | None:
@@ -179,7 +179,7 @@ def slurm_job() -> str | None:
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
-def _process_exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)  # signal 0 asks, and does nothing
     except ProcessLookupError:
@@ -209,8 +209,7 @@ def _peak_memory_mb() -> int | None:
 
 
 def _peak_gpu_memory_mb() -> int | None:
-    """Of this process, where it runs a model on a GPU; torch is never imported for this."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return None
-    return int(torch.cuda.max_memory_allocated()) // 2**20
+    """Of this process, where it runs a model on a GPU. torch is never imported for this, and may be half imported just now."""
+    cuda = sys.modules.get("torch.cuda")
+    begun = getattr(cuda, "is_initialized", None)
+    return int(cuda.max_memory_allocated()) // 2**20 if cuda and begun and begun() else None

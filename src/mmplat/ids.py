@@ -30,6 +30,12 @@ def bytes_id(data: bytes, *, length: int = ID_LENGTH) -> str:
     return hashlib.sha256(data).hexdigest()[:length]
 
 
+def file_id(path: Path, *, length: int = ID_LENGTH) -> str:
+    """Hash of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:length]
+
+
 def folder_id(folder: Path, *, length: int = ID_LENGTH, ignore: tuple[str, ...] = ("card.json", "README.md")) -> str:
     """Hash of names and contents of all files below `folder` but `ignore`: the revision of a local checkpoint."""
     digest = hashlib.sha256()

@@ -24,7 +24,7 @@ from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
 from mmplat.metrics import catalog as metrics
 from mmplat.models import families
-from mmplat.records import Batch, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec
+from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
 
@@ -62,10 +62,12 @@ class Pair:
     """What must be asked, the main view first."""
     n: int | None
     """Samples, where the suite knows before it is prepared."""
+    writings: tuple[Writing, ...] = ()
+    """Answers to be written, each once, where the suite is answered in words."""
 
     @property
     def work(self) -> Work:
-        return Work(self.model, self.suite, self.views)
+        return Work(self.model, self.suite, self.views, self.writings)
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,9 @@ def make_plan(grid: Grid) -> Plan:
     main = bind_view("image")
     pairs, skipped = [], []
     for model in grid.models:
-        unavailable = families.get(model.family).unavailable
+        unavailable = families.get(model.family).unavailable  # of the views that the grid asks for besides
         for suite in grid.suites:
-            reasons = [_incompatible(one, suite, unavailable, grid.seeds[0]) for one in seeded]
+            reasons = [_incompatible(one, suite, model, grid) for one in seeded]
             skipped += [
                 Skip(model.name, suite.name, one.method.spec.name, one.seed, len(grid.decodings), reason)
                 for one, reason in zip(seeded, reasons, strict=True)
@@ -185,7 +187,9 @@ def make_plan(grid: Grid) -> Plan:
                 extra = [v for v in grid.views if not unavailable(v.kind)]
                 needed = [main, *(v for one in planned for v in one.method.references), *extra]
                 views = tuple({v.key: v for v in needed}.values())
-                pairs.append(Pair(model, suite, planned, views, suites.get(suite.kind).count(suite)))
+                written = (writing_of(one, decoding, suite) for one in planned for decoding in grid.decodings)
+                writings = tuple({w.key: w for w in written if w is not None}.values())
+                pairs.append(Pair(model, suite, planned, views, suites.get(suite.kind).count(suite), writings))
     _refuse_clashes(grid)
     betas = [one.method.beta for one in seeded if one.method.beta is not None]
     samples = {pair.work.key: pair.n for pair in pairs}
@@ -208,7 +212,7 @@ def write_plan(plan: Plan, results: Results) -> Path:
     for job in plan.jobs:
         write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
     for suite in plan.grid.suites:
-        write_json_once(results.suite_spec(suite.key), suite.model_dump(mode="json"))
+        _write_suite(suite, results)
     path = results.plan(plan.grid.campaign)
     said = describe(plan)
     if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
@@ -216,10 +220,20 @@ def write_plan(plan: Plan, results: Results) -> Path:
     return path
 
 
+def _write_suite(suite: SuiteSpec, results: Results) -> None:
+    """What to prepare. Until that is done it follows data that were moved: where they lie is in no name."""
+    path, said = results.suite_spec(suite.key), suite.model_dump(mode="json")
+    moved = path.exists() and suite.places and read_json(path, made_by=MADE_BY)["params"] != said["params"]
+    if moved and not (results.suite(suite.name, suite.key) / "suite.json").exists():
+        write_json(path, said)
+    write_json_once(path, said)
+
+
 def read_plan(path: Path) -> Plan:
     """The plan as a job needs it: made anew from the grid text that plan.json carries, and cut as it says."""
     said = read_json(path, made_by=MADE_BY)
-    plan = make_plan(parse_grid(said["grid_text"], source=said["source"]))
+    contents = {suite["name"]: suite["content"] for suite in said["grid"]["suites"] if suite.get("content")}
+    plan = make_plan(parse_grid(said["grid_text"], source=said["source"], contents=contents))
     earlier = cut_of(said, source=str(path))
     return replace(plan, cut=earlier) if earlier.jobs else plan
 
@@ -275,12 +289,28 @@ def _resolved(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _incompatible(one: Seeded, suite: SuiteSpec, unavailable: Any, first_seed: int) -> str | None:
+def writing_of(one: Seeded, decoding: DecodingSpec, suite: SuiteSpec) -> Writing | None:
+    """How a cell of a suite that is answered in words is written; what no seed changes is written once."""
+    if suite.answers == "labels":
+        return None
+    seed = one.seed if one.method.stochastic or not decoding.greedy else 0
+    return Writing(method=one.method.spec, decoding=decoding, seed=seed, longest=suite.longest)
+
+
+def _incompatible(one: Seeded, suite: SuiteSpec, model: ModelSpec, grid: Grid) -> str | None:
     """Why a method cannot run on this pair, or would repeat what another cell says."""
-    if one.seed != first_seed and not one.method.stochastic:
-        return f"no random view, so seed {one.seed} would repeat seed {first_seed}"
+    first, unavailable = grid.seeds[0], families.get(model.family).unavailable
+    if suite.answers == "text" and families.get(model.family).weightless:
+        return f"models of family {model.family!r} write no answers here: use `answers: labels`"
+    if suite.answers == "text" and one.method.combine is None:
+        return "the method works on labels, so it has nothing to say about answers in words"
+    drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)
+    if one.seed != first and not one.method.stochastic and not drawn:
+        return f"no random view, so seed {one.seed} would repeat seed {first}"
     if one.method.references and not suites.get(suite.kind).images:
         return "the suite has no images, so every reference view equals the sample itself"
+    if one.method.binary and suites.get(suite.kind).positive is None:
+        return "the suite is no yes/no question, so it has no yes-ratio"
     for view in one.method.references:
         reason = unavailable(view.kind)
         if reason:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from mmplat.artifacts import Results, atomic, only_writer, read_json, write_byte
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.ids import bytes_id, content_id
 from mmplat.records import Sample, SuiteSpec
-from mmplat.suites import RawSample, catalog
+from mmplat.suites import LeftOut, RawSample, catalog, identify
 
 Advance = Callable[[int], None]
+log = logging.getLogger(__name__)
 
 
 def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: None) -> Path:
@@ -34,14 +36,17 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
     with only_writer(folder, what=f"Suite {spec.name!r}"):
         if done.exists():  # another process finished it while we waited for nothing
             return done
+        _refuse_changed(spec)
+        left_out: list[LeftOut] = []
         # A suite that does not know about limits is cut here; one that does saves the work of making the rest.
-        samples = _store(islice(catalog.get(spec.kind).samples(spec), spec.limit), folder / "images", advance)
+        asked = islice(_asked(catalog.get(spec.kind).samples(spec), left_out), spec.limit)
+        samples = _store(asked, folder / "images", advance)
         if not samples:
-            raise ConfigError(f"Suite {spec.name!r} holds no sample with {spec.params} and limit {spec.limit}.")
+            raise ConfigError(_why_empty(spec, left_out))
         _refuse_unusable(spec, samples)
         with atomic(folder / "samples.parquet") as temporary:
             _table(samples).write_parquet(temporary)
-        write_json(done, _metadata(spec, samples))
+        write_json(done, _metadata(spec, samples, left_out))
     return done
 
 
@@ -57,7 +62,11 @@ def load_samples(folder: Path) -> list[Sample]:
             f"{path} cannot be read ({error}). Delete the folder {folder} and run `mmplat prepare` again."
         ) from error
     lists = ("labels", "options", "images")
-    return [Sample(**{**r, **{k: tuple(r[k]) for k in lists}, "groups": json.loads(r["groups"])}) for r in rows]
+    objects = ("groups", "reference")
+    return [
+        Sample(**{**r, **{k: tuple(r[k]) for k in lists}, **{k: json.loads(r[k]) for k in objects if k in r}})
+        for r in rows
+    ]
 
 
 def load_metadata(folder: Path) -> dict[str, Any]:
@@ -99,6 +108,30 @@ def picture_name(picture: NDArray[np.uint8]) -> str:
     return f"{bytes_id(f'{height}x{width}:'.encode() + np.ascontiguousarray(picture).tobytes())}.png"
 
 
+def _asked(found: Iterable[RawSample | LeftOut], left_out: list[LeftOut]) -> Iterator[RawSample]:
+    """The samples; what a suite leaves out is put aside."""
+    for one in found:
+        if isinstance(one, RawSample):
+            yield one
+        else:
+            left_out.append(one)
+
+
+def _refuse_changed(spec: SuiteSpec) -> None:
+    """The key says what the files held when they were planned; other content under it would be a silent mix-up."""
+    found = identify(spec)
+    if found != spec.content:
+        raise ArtifactError(
+            f"Suite {spec.name!r}: the files it reads changed since they were planned (planned {spec.content}, now {found}). "
+            "Run `mmplat plan --write` again: what is new gets a key of its own, and what was measured stays."
+        )
+
+
+def _why_empty(spec: SuiteSpec, left_out: list[LeftOut]) -> str:
+    why = f" {len(left_out)} are left out; the first: {left_out[0].reason}." if left_out else ""
+    return f"Suite {spec.name!r} holds no sample with {spec.params} and limit {spec.limit}.{why}"
+
+
 def _store(raw: Iterable[RawSample], images: Path, advance: Advance) -> list[Sample]:
     """Writes each distinct image once, and names every sample by its content."""
     samples = []
@@ -115,6 +148,7 @@ def _store(raw: Iterable[RawSample], images: Path, advance: Advance) -> list[Sam
                 gold=one.gold,
                 images=names,
                 groups=one.groups,
+                reference=one.reference,
             )
         )
         advance(1)
@@ -145,28 +179,55 @@ def _table(samples: list[Sample]) -> pl.DataFrame:
             "gold": [s.gold for s in samples],
             "images": pl.Series([list(s.images) for s in samples], dtype=text),
             "groups": [json.dumps(s.groups, sort_keys=True) for s in samples],
+            "reference": [json.dumps(s.reference, sort_keys=True, ensure_ascii=False) for s in samples],
         }
     )
 
 
-def _metadata(spec: SuiteSpec, samples: list[Sample]) -> dict[str, Any]:
-    content = [[s.sample_id, s.sample_key, s.gold, s.cluster, s.groups] for s in samples]
+def _metadata(spec: SuiteSpec, samples: list[Sample], left_out: list[LeftOut]) -> dict[str, Any]:
+    content = [
+        [s.sample_id, s.sample_key, s.gold, s.cluster, s.groups, *([s.reference] if s.reference else [])]
+        for s in samples
+    ]
     return {
         **spec.model_dump(mode="json"),
         "key": spec.key,
         "n": len(samples),
         "images": len({name for s in samples for name in s.images}),
         "content_id": content_id(content),
+        "left_out": _by_reason(left_out),
+        "differs_from_published": [] if spec.limit else _differences(spec, samples),
     }
+
+
+def _by_reason(left_out: list[LeftOut]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in left_out:
+        found.setdefault(one.reason, []).append(one.sample_id)
+    return found
+
+
+def _differences(spec: SuiteSpec, samples: list[Sample]) -> list[str]:
+    """Where the data are not those that were published: scores on them are not those of papers."""
+    facts = [{"gold": s.gold, **s.groups}.items() for s in samples]
+    different = []
+    for which, published in catalog.get(spec.kind).published(spec).items():
+        wanted = dict(part.split("=") for part in which.split(",") if part).items()
+        found = sum(wanted <= of_sample for of_sample in facts)
+        if found != published:
+            different.append(f"{which or 'all'}: {found} samples, published are {published}")
+    if different:
+        log.warning("Suite %s is not the published one: %s.", spec.name, "; ".join(different))
+    return different
 
 
 def _refuse_unusable(spec: SuiteSpec, samples: list[Sample]) -> None:
     """Equal ids, or a gold or positive answer outside the labels, would be scored wrong in silence later."""
-    positive = catalog.get(spec.kind).positive
+    suite = catalog.get(spec.kind)
     if len({s.sample_id for s in samples}) < len(samples):
         raise ConfigError(f"Suite {spec.name!r} gives one sample id to several samples: ids must be unique.")
-    for sample in samples:
-        for what, label in (("gold", sample.gold), ("the positive label", positive)):
+    for sample in [] if suite.open_ended else samples:
+        for what, label in (("gold", sample.gold), ("the positive label", suite.positive)):
             if label is not None and label not in sample.labels:
                 raise ConfigError(
                     f"Suite {spec.name!r}, sample {sample.sample_id!r}: {what} {label!r} is none of {list(sample.labels)}."

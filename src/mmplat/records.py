@@ -57,6 +57,8 @@ class MethodSpec(Record):
     family: str
     version: int
     params: dict[str, float | int | str] = Field(default_factory=dict)
+    kind: str = ""
+    """What it is called without its parameters."""
 
 
 class SuiteSpec(Record):
@@ -67,11 +69,26 @@ class SuiteSpec(Record):
     version: int
     params: dict[str, Any] = Field(default_factory=dict)
     limit: int | None = None
+    places: tuple[str, ...] = ()
+    """Parameters that say where its data lie: on another machine they lie elsewhere."""
+    content: str | None = None
+    """What lies there, by content; None: it reads no data."""
+    answers: Literal["labels", "text"] = "labels"
+    """How a model answers: its labels' probabilities are read, or it writes and its text is parsed."""
+    longest: int = Field(16, ge=1)
+    """Tokens of a written answer at most."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What determines its samples: not where its data lie, but what lies there."""
+        said = self.model_dump(mode="json", exclude={"name", "places", "content", "answers", "longest"})
+        said["params"] = {name: value for name, value in self.params.items() if name not in self.places}
+        return said if self.content is None else {**said, "content": self.content}
 
     @property
     def key(self) -> str:
-        """Names the prepared folder: everything that determines which samples it holds."""
-        return content_id(self.model_dump(exclude={"name"}))
+        """Names the prepared folder."""
+        return content_id(self.settings)
 
 
 class Needs(Record):
@@ -157,11 +174,28 @@ class Shard(Record):
         return f" {self.index + 1}/{self.of}" if self.of > 1 else ""
 
 
+class Writing(Record):
+    """One way of answering in words: a method, a decoding and a seed."""
+
+    method: MethodSpec
+    decoding: DecodingSpec
+    seed: int
+    longest: int
+
+    @property
+    def key(self) -> str:
+        """Names its answers: two spellings of one way share them."""
+        method = self.method.model_dump(exclude={"name"})
+        return content_id([method, self.decoding.settings, self.seed, self.longest])
+
+
 class BatchSuite(Record):
     """One suite inside a batch, or a shard of it: what to ask, the main view first."""
 
     suite: SuiteSpec
     views: tuple[ViewSpec, ...]
+    writings: tuple[Writing, ...] = ()
+    """Answers to be written, where the suite is answered in words."""
     shard: Shard = Shard()
 
     @property
@@ -178,7 +212,10 @@ class Batch(Record):
 
     @property
     def key(self) -> str:
-        return content_id(self.model_dump(exclude={"model": MACHINE_SETTINGS}))
+        said = self.model_dump(mode="json", exclude={"model": MACHINE_SETTINGS})
+        for part, one in zip(said["suites"], self.suites, strict=True):
+            part["suite"] = {k: v for k, v in part["suite"].items() if k not in ("places", "content")} | one.suite.settings
+        return content_id(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +245,8 @@ class Sample:
     images: tuple[str, ...]
     """File names below the `images/` folder of the prepared suite, named by content."""
     groups: dict[str, str] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
+    """What an answer in words is judged by (a reference answer, the objects that are there): JSON values, shown to no model."""
 
     @property
     def place(self) -> int:

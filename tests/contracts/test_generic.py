@@ -48,7 +48,7 @@ def test_it_says_what_was_refused_and_what_could_not_be_verified(generic_spec, c
     with caplog.at_level(logging.WARNING, logger="mmplat"):
         subject = Subject(Generic(generic_spec("llava-onevision")))
     assert "about several pictures it says other things" in caplog.text
-    assert "not verified" in caplog.text
+    assert "Not verified" in caplog.text
     assert "2 pictures" in subject.model.refuses(subject.ask(pictures=subject.pictures[:2]))
     assert subject.model.refuses(subject.ask()) is None
 
@@ -87,3 +87,17 @@ def test_without_a_forward_without_a_picture_those_views_have_that_reason(generi
     ):
         assert "a picture is required" in reason
     assert subject.model.unavailable("noise") is None
+
+
+class Dated(Generic):
+    """Its chat template adds a turn where there is no picture."""
+
+    def render(self, question, pictures):
+        return super().render(question, pictures).replace("<|USER_TOKEN|>", "<|USER_TOKEN|>" if pictures else "Friday.")
+
+
+def test_a_template_that_changes_more_than_the_picture_is_not_taken_for_none(generic_spec):
+    spec = generic_spec("aya-vision")
+    dated, plain = Dated(spec), Generic(spec)
+    assert plain.render_blind("Why?", 1) == plain.render("Why?", 0)
+    assert dated.render_blind("Why?", 1) == plain.render("Why?", 0) != dated.render("Why?", 0)

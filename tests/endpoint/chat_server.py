@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
                 endpoint.busy -= 1
 
     def serve(self, endpoint: Endpoint, body: dict[str, Any]) -> None:
-        endpoint.headers.append(dict(self.headers))
+        endpoint.headers.append({name.lower(): value for name, value in self.headers.items()})
         if self.path != "/v1/chat/completions":
             return self.error(404, f"no such path {self.path}")
         if endpoint.key and self.headers["Authorization"] != f"Bearer {endpoint.key}":

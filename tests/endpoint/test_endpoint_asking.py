@@ -16,6 +16,7 @@ from chat_server import cut_off, fails, made_up, pictures_of, says, slowly, text
 from mmplat.errors import ModelError
 from mmplat.evidence.files import parts
 from mmplat.models.endpoint import patience
+from mmplat.models.endpoint.replies import read
 from mmplat.plan import write_plan
 from mmplat.preparing import prepare
 
@@ -72,6 +73,18 @@ def test_a_view_of_the_picture_is_shown_as_a_picture(planned, results, grid, end
     assert shown[0] == 0
     assert shown[-1] == 255
     assert len(shown) == 3
+
+
+def test_a_drawn_token_below_the_likeliest_is_not_taken_for_one_of_them():
+    """Between it and the others lie tokens that were not told: it would make the row look as if it reached further."""
+    tops = [{"token": t, "logprob": p} for t, p in (("w9", -9.0), ("yes", -0.1), ("no", -2.5))]
+
+    def reply(drawn):
+        choice = {"message": {"content": "w9"}, "logprobs": {"content": [{**drawn, "top_logprobs": tops}]}}
+        return read(json.dumps({"model": "m", "choices": [choice]}), 0.0)
+
+    assert reply(tops[0]).told == (("yes", -0.1), ("no", -2.5))
+    assert reply(tops[1]).told == (("yes", -0.1), ("no", -2.5), ("w9", -9.0))
 
 
 def test_nothing_is_asked_twice_and_a_wider_grid_asks_what_is_new(planned, results, grid, endpoint):
@@ -155,10 +168,10 @@ def test_a_sample_that_fails_every_time_fails_alone_and_is_asked_again_next_time
 @pytest.mark.parametrize(
     ("said", "why"),
     [("<html>", "the reply is no chat completion"), ('{"model": "x"}', "choices: Field required"), ("", "no chat completion"),
-     (json.dumps({"model": "remote-2026-01-01", "usage": {}, "choices": [{"message": {"content": "yes"}}]}),
+     (json.dumps({"model": "remote-2026-01-01", "choices": [{"message": {"content": "yes"}}]}),
       "the endpoint told no log-probabilities of this answer"),
-     (json.dumps({"model": "remote-2026-01-01", "usage": {}, "choices": [{"message": {"content": "yes"}, "logprobs": {
-         "content": [{"top_logprobs": [{"token": "yes", "logprob": 7.5}]}]}}]}), "their probabilities sum to"),
+     (json.dumps({"model": "remote-2026-01-01", "choices": [{"message": {"content": "yes"}, "logprobs": {
+         "content": [{"token": "yes", "logprob": 7.5, "top_logprobs": [{"token": "yes", "logprob": 7.5}]}]}}]}), "their probabilities sum to"),
      ],
 )  # fmt: skip
 def test_a_reply_that_cannot_be_read_fails_its_sample_alone(planned, results, grid, endpoint, said, why):

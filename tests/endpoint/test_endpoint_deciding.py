@@ -1,5 +1,7 @@
 """Deciding from what an endpoint tells: exactly what the model itself would give, or not at all."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -39,7 +41,7 @@ def evidence(results, model="gpt"):
     return pl.concat(pl.read_parquet(path, glob=False) for path in files)
 
 
-CELLS = "decodings: [greedy, sample, k5, p0.9]\nmethods: [naive, posthoc-none, vdd-none]\nlimit: 60\n"
+CELLS = "decodings: [greedy, sample, k5, p0.9]\nmethods: [naive, posthoc-none, vdd-none]\nlimit: 40\n"
 
 
 @pytest.fixture(scope="module")
@@ -63,36 +65,23 @@ def compared(ran: Ran) -> pl.DataFrame:
 
 def test_an_endpoint_that_serves_tiny_answers_as_tiny_does_label_by_label(twins):
     both = compared(twins)
-    decided = both.filter(pl.col("error_far").is_null())
-    assert decided.height > 0.8 * both.height > 0
-    assert decided["answer"].eq_missing(decided["answer_far"]).all()
+    assert both.height == 2 * 3 * 4 * 40  # suites, methods, decodings, samples
+    assert both["error_far"].null_count() == both.height
+    assert both["answer"].eq_missing(both["answer_far"]).all()
     for suite, labels in (("world-objects", 2), ("world-spurious", 4)):
-        some = decided.filter(suite=suite)
+        some = both.filter(suite=suite)
         near, far = (np.array(some[name].to_list()).reshape(-1, labels) for name in ("probs", "probs_far"))
-        assert np.abs(near - far).max() < 1e-4
+        assert np.abs(near - far).max() < 1e-5  # one prompt at a time there, a batch here
 
 
-def test_greedy_through_an_endpoint_is_never_refused_and_its_accuracy_is_the_same(twins):
-    cell = {"method": "naive", "decoding": "greedy"}
-    for suite in ("world-objects", "world-spurious"):
-        near, far = (twins.value(metric="accuracy", model=name, suite=suite, **cell) for name in ("tiny", "far"))
+def test_its_accuracy_is_the_same_in_every_cell(twins):
+    for run in twins.table("runs").filter(model="far").iter_rows(named=True):
+        cell = {key: run[key] for key in ("suite", "method", "decoding")}
+        near, far = (twins.value(metric="accuracy", model=name, **cell) for name in ("tiny", "far"))
         assert near == far
-    assert set(twins.table("runs").filter(model="far", **cell)["status"]) == {"done"}
-
-
-def test_what_is_not_decided_is_what_was_not_told(twins):
-    """A sample is refused under `sample` exactly where one of its labels is not among the told tokens, and weighs something."""
-    refused = compared(twins).filter(pl.col("error_far").is_not_null(), method="naive", decoding="sample")
-    rows = evidence(twins.results, "far").filter(view="image")
-    untold = pl.col("label_logits").list.eval(pl.element().is_null()).list.any()
-    hidden = rows.filter(untold & (pl.col("untold") >= 1e-6))
-    assert hidden.height > 0
-    assert set(refused["sample_id"]) == set(hidden["sample_id"])
 
 
 def test_a_run_says_how_much_was_told(twins):
-    import json
-
     told = [json.loads(text).get("told") for text in twins.table("runs").filter(model="far")["settings"]]
     assert {one["tokens"] for one in told} == {TOLD}
     assert all(0 <= one["untold_probability"] < 1 for one in told)
@@ -177,7 +166,7 @@ def test_a_broken_part_is_asked_again_from_what_was_kept(results, grid, planned,
 
 def test_drawn_answers_decide_the_decoding_that_drew_them_and_nothing_else(results, grid, endpoint):
     endpoint.most = 0
-    text = grid(decodings="greedy, sample, t0.7", methods="naive, posthoc-none", limit=6, draws=20)
+    text = grid(decodings="greedy, sample, t0.7", methods="naive, posthoc-none", limit=4, draws=10)
     ran = run_grid(text, results)
     status = {(run["method"], run["decoding"]): run["status"] for run in ran.table("runs").iter_rows(named=True)}
     assert [cell for cell, said in status.items() if said == "done"] == [("naive", "sample")]
@@ -190,11 +179,11 @@ def test_drawn_answers_decide_the_decoding_that_drew_them_and_nothing_else(resul
     run_id = ran.table("runs").filter(status="done")["run_id"][0]
     decided = ran.table("predictions").filter(run_id=run_id).join(rows, on="sample_id")
     for row in decided.iter_rows(named=True):
-        assert row["draws"] == 20
-        assert row["probs"] == pytest.approx([count / 20 for count in row["drawn"]])
-        assert row["p_other"] == pytest.approx(1 - sum(row["drawn"]) / 20)
+        assert row["draws"] == 10
+        assert row["probs"] == pytest.approx([count / 10 for count in row["drawn"]])
+        assert row["p_other"] == pytest.approx(1 - sum(row["drawn"]) / 10)
     assert ran.value(method="naive", decoding="sample") == pytest.approx(decided["p_correct"].mean())
-    assert 0 < decided["p_other"].mean() < 0.5
+    assert 0 < decided["p_other"].mean() < 1
 
 
 def test_draws_have_seeds_of_their_own_and_more_of_them_keep_the_first(results, grid, planned, endpoint):

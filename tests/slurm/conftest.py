@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -40,21 +39,27 @@ TIMES = ["seconds", "git_revision", "git_dirty"]
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def slurm() -> None:
+    """Skips where no cluster can be started."""
     reason = missing()
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def cluster(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with started(tmp_path_factory.mktemp("slurm") / "cluster") as running:
         yield running
 
 
 @dataclass
 class Campaign:
-    """One working directory, and Snakemake in it."""
+    """One working directory with the fault grid, and Snakemake in it."""
 
     folder: Path
     cluster: Cluster
-    grid: str
+    pause_s: float = 0.001
+    """Seconds per prompt: how long there is something to disturb."""
     resources: dict[str, object] = field(default_factory=lambda: {"gpu": 1, "mem_mb": 500, "cpus_per_task": 1})
     head: subprocess.Popen[bytes] | None = None
 
@@ -77,7 +82,7 @@ class Campaign:
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = self.folder / "grid.yaml"
         if not grid.exists():
-            grid.write_text(self.grid)
+            grid.write_text(GRID.replace("PAUSE", str(self.pause_s)))
         resources = [f"ask:{name}={value}" for name, value in self.resources.items()]
         command = [
             *(
@@ -106,6 +111,12 @@ class Campaign:
     def run(self, *more: str, until: str = "ask") -> int:
         self.start(*more, until=until)
         return self.finish()
+
+    def end(self) -> None:
+        """Nothing of it outlives its test."""
+        if self.head is not None and self.head.poll() is None:
+            os.killpg(self.head.pid, signal.SIGKILL)
+            self.head.wait()
 
     def kill_head(self, how: signal.Signals) -> None:
         """Signals Snakemake alone, as a person or the kernel would."""
@@ -138,6 +149,10 @@ class Campaign:
         """Rows that the last tries found and did not ask again."""
         return sum(int(n.replace(",", "")) for n in re.findall(r"asked, ([\d,]+) known already", self.log()))
 
+    def node_of_task(self, index: int) -> str:
+        """Where a task of the last array runs."""
+        return next(job[4] for job in self.cluster.jobs() if job[0] == f"{self.array}_{index}")
+
     def restarts(self) -> int:
         """How often SLURM requeued a task of the last array."""
         return sum(int(job[3] or 0) for job in self.cluster.jobs() if job[0].startswith(f"{self.array}_"))
@@ -160,27 +175,6 @@ def rows_asked(results: Results) -> pl.DataFrame:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The same grid in this process, without a cluster and without faults."""
     return run_grid(GRID.replace("PAUSE", "0"), Results(tmp_path_factory.mktemp("undisturbed") / "results"))
-
-
-@pytest.fixture
-def campaign(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Campaign]]:
-    """Makes campaigns of the fault grid; whatever still runs at the end of the test is ended."""
-    made: list[Campaign] = []
-
-    def make(*, pause_s: float = 0.001, **more: Any) -> Campaign:
-        made.append(Campaign(tmp_path / f"c{len(made)}", cluster, GRID.replace("PAUSE", str(pause_s)), **more))
-        return made[-1]
-
-    yield make
-    for one in made:
-        end(one)
-
-
-def end(one: Campaign) -> None:
-    if one.head is not None and one.head.poll() is None:
-        os.killpg(one.head.pid, signal.SIGKILL)
-        one.head.wait()
-    one.cluster.run("scancel", "--user=0", "--name=" + ",".join({job[5] for job in one.cluster.jobs()}))
 
 
 @pytest.fixture

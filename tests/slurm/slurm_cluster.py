@@ -8,6 +8,7 @@ since it waits for slurmds that do not answer; a new start deletes the state, or
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -44,7 +45,7 @@ SlurmctldParameters=preempt_send_user_signal
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
-SlurmdTimeout=20
+SlurmdTimeout=10
 KillWait=3
 MaxArraySize=2001
 GresTypes=gpu
@@ -96,7 +97,7 @@ class Cluster:
         self.stop_controller()
         for name, daemon in self._daemons.items():
             if name in self.nodes:
-                self._kill_steps(name)
+                self.kill_steps(name)
             with contextlib.suppress(ProcessLookupError):
                 daemon.kill()
             daemon.wait()
@@ -126,7 +127,7 @@ class Cluster:
         daemon = self._daemons.pop(node)
         daemon.kill()
         daemon.wait()
-        self._kill_steps(node)
+        self.kill_steps(node)
 
     def wait_until_idle(self, timeout_s: float = 30) -> None:
         wanted = str(len(self.nodes))
@@ -186,7 +187,7 @@ class Cluster:
         )
         said.close()
 
-    def _kill_steps(self, node: str) -> None:
+    def kill_steps(self, node: str) -> None:
         """slurmstepd and what runs under it survive their slurmd, which a dead node's do not."""
         for step in _processes(lambda arguments: arguments[:1] and b"slurmstepd" in arguments[0]):
             if f"SLURMD_NODENAME={node}\0".encode() in _environment_below(step):
@@ -223,9 +224,13 @@ def _cut(line: str, widths: tuple[int, ...]) -> list[str]:
     return fields
 
 
+_PORTS = itertools.count(20_000 + os.getpid() % 10_000, 10)
+"""Clusters of one process never try the same ports, however many start at the same moment."""
+
+
 def _free_ports(count: int) -> int:
     """The first of `count` neighbouring ports that nobody uses."""
-    for start in range(20_000 + os.getpid() % 10_000, 60_000, count):
+    for start in _PORTS:
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(start, start + count):
@@ -234,7 +239,7 @@ def _free_ports(count: int) -> int:
             except OSError:
                 continue
             return start
-    raise OSError("no free ports")
+    raise AssertionError("counting never ends")
 
 
 def _processes(wanted: Callable[[list[bytes]], object]) -> list[int]:

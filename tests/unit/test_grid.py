@@ -26,7 +26,7 @@ HEAD = "campaign: a\nmodels: [fake]\nsuites: [world-objects]\n"
         (HEAD.replace("fake", "fakk"), UnknownName, r"Unknown model 'fakk' in grid:2 \(models\[0\]\)"),
         (HEAD.replace("world-objects", "world-object"), UnknownName, "Did you mean 'world-objects'"),
         (HEAD + "decodings: [t0]\n", ConfigError, "grid:4 .* has temperature 0. Allowed: above 0; use 'greedy'"),
-        (HEAD + "decodings: [{top_p: 1.5}]\n", ConfigError, "top_p 1.5. Allowed: above 0, at most 1"),
+        (HEAD + "decodings: [{top_p: 1.5}]\n", ConfigError, "top_p 1.5. Allowed: from 0 to 1"),
         (HEAD + "decodings: [{temperature: hot}]\n", ConfigError, "grid:4: decodings.0.temperature = 'hot'"),
         (HEAD + "decodings: [warm]\n", ConfigError, "Unknown decoding 'warm'.*Allowed: 'greedy', 'sample'"),
         (HEAD + "limit: 0\n", ConfigError, "grid:4: limit = 0"),

@@ -58,7 +58,7 @@ def said(plan, results, *more):
 
 
 @pytest.fixture
-def slow_job():
+def slow_job(results, plan):
     """Starts real processes that ask in small chunks, with a pause before each forward; ends them in any case."""
     jobs = []
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from mmplat.artifacts import Results, only_writer, write_json
 from mmplat.asking.remote_job import RemoteJob
 from mmplat.asking.suite_job import Advance, Outcome, SuiteJob
+from mmplat.asking.writing_job import WritingJob, missing_writings
 from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence, set_aside_broken
+from mmplat.evidence.tokens import remember_tokens
 from mmplat.heartbeats import Pulse
 from mmplat.models import RemoteModel, families
 from mmplat.models.identity import known_identity, model_key, remember_identity
@@ -52,16 +54,17 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
     for part in batch.suites:
         folder = results.suite(part.suite.name, part.suite.key)
         samples = _distinct(folder, part.shard)
-        pulse.suite(part.name, len(samples) * len(part.views))
+        pulse.suite(part.name, len(samples) * (len(part.views) + len(part.writings)))
         target = results.evidence(batch.model.name, part.suite.name, key)
         with only_writer(target, what=f"Evidence of {batch.model.name} on {part.name}", places=part.shard.places):
             set_aside_broken(target)
             missing = _missing(target, samples, part.views, batch.demand)
-            kept = missing.size - int(missing.sum())
+            unwritten = missing_writings(target, samples, part.writings)
+            kept = missing.size - int(missing.sum()) + unwritten.size - int(unwritten.sum())
             outcome.kept += kept
             advance(kept)
             outcome.model_keys[part.suite.name] = key
-            if missing.any():
+            if missing.any() or unwritten.any():
                 if model is None:  # it was complete a moment ago
                     raise ArtifactError(
                         f"Evidence in {target} was removed while it was read. Run the same command again."
@@ -71,13 +74,16 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
                     RemoteJob(model, part, folder, target, results.replies, outcome, advance).run(samples, missing)
                 else:
                     SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
+                    remember_tokens(target, model)
+                    if unwritten.any():
+                        WritingJob(model, part, folder, target, outcome, advance).run(samples, unwritten)
     return identity
 
 
 def _expected_rows(part: BatchSuite, results: Results) -> int:
     """Rows of a suite or shard, near enough until its samples are read: equal samples are asked once."""
     n: int = load_metadata(results.suite(part.suite.name, part.suite.key))["n"]
-    return n * len(part.views) // part.shard.of
+    return n * (len(part.views) + len(part.writings)) // part.shard.of
 
 
 def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
@@ -94,6 +100,8 @@ def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
         set_aside_broken(target)
         samples = _distinct(results.suite(part.suite.name, part.suite.key), part.shard)
         if _missing(target, samples, part.views, batch.demand).any():
+            return None
+        if missing_writings(target, samples, part.writings).any():
             return None
     return identity
 

@@ -18,10 +18,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.asking.suite_job import Advance, Outcome
-from mmplat.asking.told import cut_off, row_of
+from mmplat.asking.told import cut_off, row_of, token_ids
 from mmplat.errors import ArtifactError
 from mmplat.evidence.files import SCHEMA, read_evidence, write_part
 from mmplat.evidence.rows import Rows
+from mmplat.evidence.tokens import write_tokens
 from mmplat.models import Ask, Failure, RemoteModel, Reply
 from mmplat.preparing import load_picture
 from mmplat.records import BatchSuite, Sample
@@ -53,6 +54,8 @@ class RemoteJob:
     outcome: Outcome
     advance: Advance
     rows: list[dict[str, Any]] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    """Of the told tokens."""
     flushed: float = 0.0
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
@@ -106,6 +109,7 @@ class RemoteJob:
             self._failed(ask.sample.sample_id, ask.view.name, _several_tokens(label))
         else:
             waiting.replies[ask.view.key] = reply
+            self.texts.update(zip(token_ids(reply), (text for text, _ in reply.told), strict=True))
         if not waiting.left:
             self._finish(waiting)
 
@@ -134,6 +138,7 @@ class RemoteJob:
         if self.rows:
             write_part(self.target, pa.Table.from_pylist(self.rows, schema=SCHEMA))
             self.rows.clear()
+            write_tokens(self.target, self.texts)
 
     def _failed(self, sample_id: str, view: str, error: str) -> None:
         failure = {"suite": self.part.suite.name, "sample_id": sample_id, "view": view, "error": error}

@@ -159,7 +159,7 @@ class SuiteJob:
             sample = samples[index]
             views = [at for at in range(len(self.part.views)) if missing[index, at]]
             try:
-                pictures = tuple(_picture(self.folder, name) for name in sample.images)
+                pictures = tuple(picture_of(self.folder, name) for name in sample.images)
             except ArtifactError as error:
                 self._none_of([index], samples, missing, str(error))
                 continue
@@ -289,6 +289,6 @@ def _where_it_broke(asks: list[Ask], error: RuntimeError) -> str:
 
 
 @lru_cache(maxsize=256)
-def _picture(folder: Path, name: str) -> NDArray[np.uint8]:
+def picture_of(folder: Path, name: str) -> NDArray[np.uint8]:
     """Questions about one image follow each other: it is read once."""
     return load_picture(folder, name)

@@ -29,9 +29,10 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
 
 def _rows(kind: Kind) -> list[tuple[str, str]]:
     if kind is Kind.decodings:
-        from mmplat.decoding.configs import GRAMMAR, presets
+        from mmplat.decoding.configs import GRAMMAR, presets, sets
 
-        return [*presets.items(), ("…", f"any other: {GRAMMAR}")]
+        members = [(name, f"a set of {len(of)}: {', '.join(of[:3])}, …, {of[-1]}") for name, of in sets.items()]
+        return [*presets.items(), *members, ("…", f"any other: {GRAMMAR}")]
     if kind is Kind.models:
         from mmplat.models import families, named
 

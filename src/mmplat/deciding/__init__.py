@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from mmplat.artifacts import Results, atomic, write_json
 from mmplat.deciding import tables
 from mmplat.deciding.cells import context_of, method_cells
+from mmplat.deciding.written import written_cells
 from mmplat.plan import Pair, Plan
 
 __all__ = ["decide"]
@@ -28,7 +29,7 @@ def decide(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambd
     context = context_of(plan, pair, results)
     cells = []
     for seeded in pair.methods:
-        cells += method_cells(context, seeded)
+        cells += (written_cells if pair.writings else method_cells)(context, seeded)
         advance(len(plan.grid.decodings))
     runs = [tables.run_record(context, cell) for cell in cells]
     shared = tables.sample_columns(context)

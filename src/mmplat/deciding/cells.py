@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results
@@ -17,6 +18,7 @@ from mmplat.errors import EvidenceTooNarrow
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence
 from mmplat.evidence.rows import Evidence
+from mmplat.evidence.written import read_written
 from mmplat.plan import Pair, Plan, Seeded
 from mmplat.preparing import load_metadata, load_samples
 from mmplat.records import DecodingSpec, Sample
@@ -37,6 +39,8 @@ class Context:
     evidence: Evidence
     gold: NDArray[np.int64]
     positive: NDArray[np.int64] | None
+    written: pl.DataFrame
+    """Answers in words; empty where labels are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,18 @@ class Decided:
     seconds: float
     undecided: dict[int, str] = field(default_factory=dict)
     """Why samples (indices) with evidence are not decided: a remote model did not tell what this cell looks at."""
+    texts: list[str | None] | None = None
+    """What was written to each sample of the suite; None: labels were read."""
+    forwards: int | None = None
+    """Forward passes that writing took; None: one per view and sample."""
 
 
 def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
     folder = results.suite(pair.suite.name, pair.suite.key)
     samples = load_samples(folder)
     model_key, asked = asked_of(plan, pair, results)
-    evidence = read_evidence(results.evidence(pair.model.name, pair.suite.name, model_key), samples, list(pair.views))
+    stored = results.evidence(pair.model.name, pair.suite.name, model_key)
+    evidence = read_evidence(stored, samples, list(pair.views))
     _refuse_narrow(pair, evidence, plan)
     positive = suites.get(pair.suite.kind).positive
     return Context(
@@ -70,6 +79,7 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
         evidence=evidence,
         gold=np.array([s.labels.index(s.gold) for s in samples]),
         positive=None if positive is None else np.array([s.labels.index(positive) for s in samples]),
+        written=read_written(stored, [writing.key for writing in pair.writings]),
     )
 
 

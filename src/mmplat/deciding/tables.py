@@ -16,7 +16,7 @@ from mmplat.ids import content_id
 from mmplat.metrics import Answered, catalog, summarise
 from mmplat.metrics.summary import CellAnswers
 from mmplat.provenance import git_state, packages
-from mmplat.records import MetricRecord, RunRecord
+from mmplat.records import MetricRecord, RunRecord, ViewSpec
 from mmplat.suites import catalog as suites
 
 
@@ -28,6 +28,8 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         {"model": context.model_key, "views": [v.key for v in views], "suite": context.suite["content_id"]}
     )
     settings = {"decoding": cell.decoding.settings, "method": method.spec.params} | _told(context.evidence.main)
+    if pair.writings:
+        settings["answers"] = {"written": True, "longest": pair.suite.longest}
     versions = {"method": str(method.spec.version), "suite": str(pair.suite.version)} | {
         f"metric:{name}": str(metric.version) for name, metric in catalog.items()
     }
@@ -50,8 +52,8 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         n=len(cell.rows),
         n_failed=failed,
         n_near_ties=int(main.near_tie[cell.rows].sum()),
-        forward_passes=len(cell.rows) * method.passes,
-        seconds=float(sum(context.evidence.view(v).seconds[cell.rows].sum() for v in views) + cell.seconds),
+        forward_passes=len(cell.rows) * method.passes if cell.forwards is None else cell.forwards,
+        seconds=cell.seconds + (0.0 if cell.texts else _asking_seconds(context, cell, views)),
         device=context.evidence.device,
         dtype=context.evidence.dtype,
         git_revision=revision,
@@ -62,6 +64,10 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         settings=settings,
         versions={**packages(), **context.asked.get("versions", {}), **versions},
     )
+
+
+def _asking_seconds(context: Context, cell: Decided, views: list[ViewSpec]) -> float:
+    return float(sum(context.evidence.view(view).seconds[cell.rows].sum() for view in views))
 
 
 def _told(main: Rows) -> dict[str, Any]:
@@ -87,7 +93,7 @@ def sample_columns(context: Context) -> dict[str, pa.Array]:
 
 PREDICTIONS = (
     *("run_id", "sample_id", "answer", "gold", "correct", "p_correct", "p_other", "labels", "probs"),
-    *("margin", "near_tie", "error"),
+    *("margin", "near_tie", "text", "error"),
 )
 
 
@@ -111,6 +117,7 @@ def predictions_table(context: Context, shared: dict[str, pa.Array], cell: Decid
             "correct": pa.array(best == context.gold, mask=~decided),
             "p_correct": pa.array(right, mask=~decided),
             "p_other": pa.array(other, mask=~decided),
+            "text": pa.nulls(n, pa.string()) if cell.texts is None else pa.array(cell.texts, pa.string()),
             "probs": _ragged(probs, np.where(decided, context.evidence.n_labels, 0)),
             "error": _errors(context, cell, decided),
         }
@@ -137,7 +144,7 @@ def _ragged(matrix: NDArray[np.float64], lengths: NDArray[Any]) -> pa.Array:
 
 def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord]) -> pa.Table:
     """Metrics of all cells; cells that decided the same samples are computed together."""
-    subsets = suites.get(context.pair.suite.kind).subsets
+    suite = suites.get(context.pair.suite.kind)
     alike: dict[bytes, list[int]] = {}
     for index, cell in enumerate(cells):
         if not len(cell.rows):
@@ -146,7 +153,8 @@ def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord])
     numbers = []
     for indices in alike.values():
         samples = [context.samples[i] for i in cells[indices[0]].rows]
-        found = summarise([_cell_answers(context, cells[i]) for i in indices], samples, subsets)
+        answers = [_cell_answers(context, cells[i]) for i in indices]
+        found = summarise(answers, samples, suite.subsets, named=suite.metrics, whole=context.samples)
         numbers += [(runs[indices[one.cell]].run_id, one) for one in found]
     return pa.table(
         {

@@ -21,6 +21,17 @@ presets: dict[str, str] = {
     "t0.7-p0.9": "temperature 0.7, then a nucleus of 0.9",
     "t0.7-k50-p0.9": "temperature 0.7, then top 50, then a nucleus of 0.9 (a common server default)",
 }
+SWEEP = (
+    "sample",  # the released code's default: temperature 1, no filter
+    *(f"t{temperature / 100:g}" for temperature in range(5, 101, 5)),
+    *(f"p{top_p / 100:g}" for top_p in range(0, 101, 5)),
+    *(f"k{top_k}" for top_k in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+)
+sets: dict[str, tuple[str, ...]] = {"llava-align-sweep": SWEEP}
+"""Names that stand for several decodings in a grid.
+
+LLaVA-Align's 51 settings leave three in doubt: t1 and p1 filter nothing and are `sample` by another name, p0 is `greedy`.
+"""
 GRAMMAR = "'greedy', 'sample', or settings joined by dashes: t<temperature>, k<top_k>, p<top_p>, as in 't0.7-k50-p0.9'"
 _PART = re.compile(r"(?P<letter>[tkp])(?P<value>\d+(\.\d+)?)")
 
@@ -35,7 +46,7 @@ def parse_decoding(name: str, *, where: str = "") -> DecodingSpec:
     for part in name.split("-"):
         match = _PART.fullmatch(part)
         if match is None or match["letter"] in found:
-            raise ConfigError(f"Unknown decoding {name!r}{where}. Allowed: {GRAMMAR}.")
+            raise ConfigError(f"Unknown decoding {name!r}{where}. Allowed: {GRAMMAR}; in a grid also {', '.join(sets)}.")
         found[match["letter"]] = match["value"]
     return checked(
         DecodingSpec(
@@ -64,13 +75,16 @@ def spelled(spec: DecodingSpec) -> str:
 
 
 def checked(spec: DecodingSpec, *, where: str = "") -> DecodingSpec:
-    """Refuses settings that mean nothing, naming the range that does."""
+    """Refuses settings that mean nothing, naming the range that does.
+
+    A nucleus of 0 is the likeliest token alone, since transformers always keeps one: that is greedy.
+    """
     if not spec.temperature > 0:
         raise ConfigError(
             f"Decoding {spec.name!r}{where} has temperature {spec.temperature:g}. Allowed: above 0; use 'greedy' for 0."
         )
     if spec.top_k is not None and spec.top_k < 1:
         raise ConfigError(f"Decoding {spec.name!r}{where} has top_k {spec.top_k}. Allowed: 1 and above.")
-    if spec.top_p is not None and not 0 < spec.top_p <= 1:
-        raise ConfigError(f"Decoding {spec.name!r}{where} has top_p {spec.top_p:g}. Allowed: above 0, at most 1.")
-    return spec
+    if spec.top_p is not None and not 0 <= spec.top_p <= 1:
+        raise ConfigError(f"Decoding {spec.name!r}{where} has top_p {spec.top_p:g}. Allowed: from 0 to 1.")
+    return DecodingSpec(name=spec.name, greedy=True) if spec.top_p == 0 else spec

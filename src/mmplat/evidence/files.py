@@ -82,9 +82,9 @@ def parts(folder: Path) -> list[Path]:
 
 
 def set_aside_broken(folder: Path) -> list[Path]:
-    """Renames parts that cannot be read to *.broken, so that only their rows are asked again."""
+    """Renames parts that cannot be read to *.broken, so that only what they hold is asked again."""
     broken = []
-    for path in parts(folder):
+    for path in (*parts(folder), *sorted(folder.glob("written-*.parquet"))):
         try:
             pq.read_metadata(path)
         except FileNotFoundError:  # the job of another shard set it aside at this very moment

@@ -42,6 +42,10 @@ class Method:
     """One of its views is random, so the seed of the cell matters."""
     combine: Combine | None = None
     """The same method one token at a time, for answers in words; None: it needs labels."""
+    binary: bool = False
+    """Only for suites with a positive label."""
+    transductive: bool = False
+    """What it says of one sample depends on the others: it reads the unlabeled answers of the whole suite."""
 
     @property
     def passes(self) -> int:
@@ -72,7 +76,8 @@ def bind(name: str, params: Mapping[str, Value] | None = None, *, seed: int = 0,
     changed = [f"{key}={value:g}" if isinstance(value, (int, float)) else f"{key}={value}"
                for key, value in values.items() if value != kind.defaults[key]]  # fmt: skip
     full = f"{name}({','.join(changed)})" if changed else name
-    return kind.build(MethodSpec(name=full, family=kind.family, version=kind.version, params=values), seed)
+    spec = MethodSpec(name=full, family=kind.family, version=kind.version, params=values, kind=name)
+    return kind.build(spec, seed)
 
 
 def number(spec: MethodSpec, key: str, *, low: float, high: float = np.inf) -> float:
@@ -82,6 +87,14 @@ def number(spec: MethodSpec, key: str, *, low: float, high: float = np.inf) -> f
         span = f"from {low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and above"
         raise ConfigError(f"Method {spec.name!r} has {key} = {value!r}. Allowed: numbers {span}.")
     return float(value)
+
+
+def choice(spec: MethodSpec, key: str, allowed: tuple[str, ...]) -> str:
+    """A parameter that is one of a few words."""
+    value = spec.params[key]
+    if value not in allowed:
+        raise ConfigError(f"Method {spec.name!r} has {key} = {value!r}. Allowed: {', '.join(allowed)}.")
+    return str(value)
 
 
 def token_labels(rows: Rows) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:

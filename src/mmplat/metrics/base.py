@@ -2,6 +2,8 @@
 
 Each metric is computed twice: on the likeliest answers (`accuracy`) and on the exact distribution of answers
 (`expected_accuracy`: what repeated sampling would give on average). Under greedy decoding both are equal.
+
+Benchmarks add two things: what counts only if all of a unit is right (both questions about an image), and totals over groups.
 """
 
 from __future__ import annotations
@@ -53,6 +55,28 @@ class Metric:
     binary: bool = False
     """Only for suites with a positive label."""
     higher_is_better: bool | None = True
+    unit: str | None = None
+    """Group column of what is right or wrong together: within a unit, numerators and denominators of samples multiply.
+    On the exact distribution that is the probability that independent draws are all right."""
+    everywhere: bool = True
+    """False: only on suites that name it."""
 
 
-catalog: Registry[Metric] = Registry("metric", "mmplat.metrics")
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A sum of metrics over groups, in points; only on suites that name it."""
+
+    name: str
+    summary: str
+    of: tuple[str, ...]
+    """Metrics that are added up within a group."""
+    by: str
+    """Group column."""
+    groups: tuple[str, ...] = ()
+    """The groups that are added up: without one of them there is no total. Empty: those that are there."""
+    scale: float = 100.0
+    version: int = 1
+    higher_is_better: bool | None = True
+
+
+catalog: Registry[Metric | Total] = Registry("metric", "mmplat.metrics")

@@ -7,6 +7,9 @@ that is Wilson's interval itself; it never leaves [0, 1] and does not collapse a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,11 +32,42 @@ def ratio_interval(numerator: Floats, denominator: Floats, *, n: int) -> tuple[F
         value = numerator.sum(axis=0) / total
         spread = ((numerator - value * denominator) ** 2).sum(axis=0)
         variance = spread / total**2 * (clusters / max(clusters - 1, 1))
-        effective = np.where(variance > 0, value * (1 - value) / variance, clusters)
-        # Rounding can leave a variance of 1e-33 at 0 or 1: no more than the samples themselves can be known there.
-        effective = np.where((value <= 0) | (value >= 1), np.minimum(clusters, n), effective)
-    low, high = wilson(value, effective)
+    low, high = wilson(value, _worth(value, variance, clusters, n))
     return value, low, high
+
+
+Ratio = tuple[Floats, Floats]
+"""Numerator and denominator (cluster, cell)."""
+
+
+def sum_interval(groups: Sequence[Sequence[Ratio]], *, n: int) -> tuple[Floats, Floats, Floats]:
+    """(value, low, high) per column of a sum of ratios over groups of clusters, each ratio in [0, 1].
+
+    The linearised errors of all ratios are added up per cluster before they are squared: two ratios of the same answers
+    (accuracy and accuracy+) err together. Each group is a stratum of its own, with its own number of clusters.
+    """
+    value, error, terms = 0.0, 0.0, 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for ratios in groups:
+            within: Any = 0.0
+            for numerator, denominator in ratios:
+                total = denominator.sum(axis=0)
+                ratio = numerator.sum(axis=0) / total
+                value, terms = value + ratio, terms + 1
+                within = within + (numerator - ratio * denominator) / total
+            clusters = int((ratios[0][1] > 0).any(axis=1).sum())
+            error = error + within * np.sqrt(clusters / max(clusters - 1, 1))
+        share, variance = np.asarray(value) / terms, (np.asarray(error) ** 2).sum(axis=0) / terms**2
+    low, high = wilson(share, _worth(share, variance, len(groups[0][0][0]), n))
+    return share * terms, low * terms, high * terms
+
+
+def _worth(share: Floats, variance: Floats, clusters: int, n: int) -> Floats:
+    """How many independent samples a share with this variance is worth."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        effective = np.where(variance > 0, share * (1 - share) / variance, clusters)
+    # Rounding can leave a variance of 1e-33 at 0 or 1: no more than the samples themselves can be known there.
+    return np.where((share <= 0) | (share >= 1), np.minimum(clusters, n), effective)
 
 
 def wilson(share: Floats, n: Floats, z: float = Z95) -> tuple[Floats, Floats]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.metrics.base import Answered, Metric, catalog
-from mmplat.metrics.intervals import Floats, cluster_sums, ratio_interval
+from mmplat.metrics._units import units_of
+from mmplat.metrics.base import Answered, Metric, Total, catalog
+from mmplat.metrics.intervals import Floats, Ratio, cluster_sums, ratio_interval, sum_interval
 from mmplat.records import Sample
 
 
@@ -35,20 +37,33 @@ class CellAnswers:
 
 
 def summarise(
-    cells: Sequence[CellAnswers], samples: Sequence[Sample], subsets: Sequence[tuple[str, ...]]
+    cells: Sequence[CellAnswers],
+    samples: Sequence[Sample],
+    subsets: Sequence[tuple[str, ...]],
+    *,
+    named: Sequence[str] = (),
+    whole: Sequence[Sample] | None = None,
 ) -> list[Number]:
-    """Every metric of every cell; `samples` are those that all `cells` decided, in their order."""
-    columns = _columns(cells)
+    """Every metric of every cell; `samples` are those that all `cells` decided, in their order.
+
+    `named` are the metrics that the suite adds to the general ones; `whole` is the suite with what was not decided.
+    """
+    columns = _columns(cells, samples, samples if whole is None else whole, named)
+    totals = [found for name in named if isinstance(found := catalog.get(name), Total)]
     sd = np.stack([np.sqrt((c.expected.right * (1 - c.expected.right)).sum()) / len(samples) for c in cells])
-    numbers = _on(columns, samples, np.arange(len(samples)), "all")
+    numbers = _on(columns, totals, samples, np.arange(len(samples)), "all")
     numbers += [Number(i, "expected_accuracy_sd", "all", float(v), None, None, len(samples)) for i, v in enumerate(sd)]
+    everywhere = [total for total in totals if not total.groups]
+    directions = _directions(columns, everywhere)
     for keys in subsets:
         by_group = [
-            _on(columns, samples, rows, group) for group, rows in _groups(samples, keys).items() if group is not None
+            _on(columns, everywhere, samples, rows, group)
+            for group, rows in _groups(samples, keys).items()
+            if group is not None
         ]
         for of_group in by_group:
             numbers += of_group
-        numbers += _worst(by_group, ",".join(keys), _directions(columns))
+        numbers += _worst(by_group, ",".join(keys), directions)
     return numbers
 
 
@@ -62,40 +77,80 @@ class _Column:
     denominator: Floats
 
 
-def _columns(cells: Sequence[CellAnswers]) -> list[_Column]:
+def _columns(
+    cells: Sequence[CellAnswers], samples: Sequence[Sample], whole: Sequence[Sample], named: Sequence[str]
+) -> list[_Column]:
     binary = cells[0].expected.positive is not None
     columns = []
     for name, metric in catalog.items():
-        if metric.binary and not binary:
+        if isinstance(metric, Total) or (metric.binary and not binary) or not (metric.everywhere or name in named):
             continue
+        units = units_of(samples, whole, metric.unit) if metric.unit else None
         for prefix, which in (("", "likeliest"), ("expected_", "expected")):
             pairs = [metric.ratio(getattr(cell, which)) for cell in cells]
-            numerator = np.stack([p[0] for p in pairs], axis=1)
-            columns.append(_Column(prefix + name, metric, numerator, np.stack([p[1] for p in pairs], axis=1)))
+            parts = [np.stack(part, axis=1) for part in zip(*pairs, strict=True)]
+            columns.append(_Column(prefix + name, metric, *(units.multiplied(p) if units else p for p in parts)))
     return columns
 
 
-def _directions(columns: list[_Column]) -> dict[str, bool]:
+def _directions(columns: list[_Column], totals: list[Total]) -> dict[str, bool]:
     """Metrics of which a worst group exists: True where the smallest is the worst."""
-    return {c.name: c.metric.higher_is_better for c in columns if c.metric.higher_is_better is not None}
+    known = [(c.name, c.metric.higher_is_better) for c in columns]
+    known += [(prefix + t.name, t.higher_is_better) for t in totals for prefix in ("", "expected_")]
+    return {name: better for name, better in known if better is not None}
 
 
-def _on(columns: list[_Column], samples: Sequence[Sample], rows: NDArray[np.int64], subset: str) -> list[Number]:
+def _on(
+    columns: list[_Column], totals: list[Total], samples: Sequence[Sample], rows: NDArray[np.int64], subset: str
+) -> list[Number]:
     """All metrics on the samples `rows`."""
     _, cluster = np.unique([samples[i].cluster for i in rows], return_inverse=True)
     count = int(cluster.max()) + 1
-    numbers = []
+    sums, numbers = {}, []
     for column in columns:
-        value, low, high = ratio_interval(
-            cluster_sums(column.numerator[rows], cluster, count),
-            cluster_sums(column.denominator[rows], cluster, count),
-            n=len(rows),
-        )
-        numbers += [
-            Number(cell, column.name, subset, _known(value[cell]), _known(low[cell]), _known(high[cell]), len(rows))
-            for cell in range(len(value))
-        ]
+        numerator, denominator = column.numerator[rows], column.denominator[rows]
+        n = int(denominator[:, 0].sum()) if column.metric.unit else len(rows)
+        sums[column.name] = (cluster_sums(numerator, cluster, count), cluster_sums(denominator, cluster, count))
+        numbers += _numbers(column.name, subset, ratio_interval(*sums[column.name], n=n), n)
+    if totals:
+        groups = {total.by: _clusters_by(total.by, samples, rows, cluster) for total in totals}
+        for prefix, total in product(("", "expected_"), totals):
+            found = _total(total, [sums[prefix + name] for name in total.of], groups[total.by], n=len(rows))
+            numbers += _numbers(prefix + total.name, subset, found, len(rows))
     return numbers
+
+
+Found = tuple[Floats, Floats, Floats]
+
+
+def _numbers(name: str, subset: str, found: Found, n: int) -> list[Number]:
+    return [
+        Number(cell, name, subset, _known(value), _known(low), _known(high), n)
+        for cell, (value, low, high) in enumerate(zip(*found, strict=True))
+    ]
+
+
+def _clusters_by(
+    column: str, samples: Sequence[Sample], rows: NDArray[np.int64], cluster: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which clusters belong to each value of a group column."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for row, at in zip(rows, cluster, strict=True):
+        value = samples[row].groups.get(column)
+        if value is not None:
+            found.setdefault(value, np.zeros(int(cluster.max()) + 1, bool))[at] = True
+    return found
+
+
+def _total(total: Total, sums: list[Ratio], clusters: dict[str, NDArray[np.bool_]], *, n: int) -> Found:
+    """A total of all cells; undefined where one of its groups is missing."""
+    groups = total.groups or tuple(sorted(clusters))
+    if not groups or any(group not in clusters for group in groups):
+        undefined = np.full(sums[0][0].shape[1], np.nan)
+        return undefined, undefined, undefined
+    parts = [[(num * clusters[g][:, None], den * clusters[g][:, None]) for num, den in sums] for g in groups]
+    value, low, high = sum_interval(parts, n=n)
+    return total.scale * value, total.scale * low, total.scale * high
 
 
 def _groups(samples: Sequence[Sample], keys: tuple[str, ...]) -> dict[str | None, NDArray[np.int64]]:

@@ -1,7 +1,8 @@
 """Any other architecture of transformers that answers about pictures: taken as LLaVA works, and tried out before it is used.
 
-"None" is the chat template without the picture's entry; "unk" is one unk token in its place. A family file knows why its
-way is right; this one can only compare. When a checkpoint is loaded, made-up questions are put through mmplat's way and
+"None" is the chat template without the picture's entry, or, where that changes more than one piece of the prompt, the prompt
+with its image token deleted; "unk" is one unk token in its place. A family file knows why its way is right; this one can
+only compare. When a checkpoint is loaded, made-up questions are put through mmplat's way and
 through the processor and network of transformers. What does not come to the same is refused with that reason, and an
 architecture whose plain question about one picture does not come to the same is not served at all.
 """
@@ -28,8 +29,8 @@ ALLOWED = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 6e-2}
 """Difference of a logit, relative to the largest one, that another order of adding can make."""
 SIZES = ((96, 128), (128, 64))
 UNVERIFIED = (
-    "not verified, for want of a family file: that the template without a picture differs in nothing else, that the "
-    "unknown token is neutral, that views in pixel space leave no tile out. `mmplat models check` tries what can be tried"
+    "Not verified, for want of a family file: that the unknown token is neutral, that views in pixel space leave no tile out, "
+    "that longer answers go on as they should. `mmplat models check` tries what can be tried."
 )
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,12 @@ class Generic(VisionLanguage):
         super().__init__(spec)
         self._expect(spec)
         self._try_out(spec)
+
+    def render_blind(self, question: str, pictures: int) -> str:
+        shown, plain = self.render(question, pictures), self.render(question, 0)
+        cut = len(shown) - len(plain)
+        less_a_piece = any(shown[:at] + shown[at + cut :] == plain for at in range(len(plain) + 1))
+        return plain if less_a_piece else shown.replace(self.placeholder, "")
 
     def see(self, processed: list[Processed]) -> list[Any]:
         """One picture at a time: nothing is known about how this architecture batches them."""
@@ -104,7 +111,7 @@ class Generic(VisionLanguage):
             self.batch_limit = 1
             refused.append("in a batch, a row does not say what it says alone")
         said = f"Refused, since it was tried and failed: {'; '.join(refused)}. " if refused else ""
-        log.warning("Model %r (%s) is asked in the generic way. %s%s.", spec.name, self._architecture, said, UNVERIFIED)
+        log.warning("Model %r (%s) is asked in the generic way. %s%s", spec.name, self._architecture, said, UNVERIFIED)
 
     def _differs(self, ask: Ask) -> str | None:
         """How mmplat's way and transformers' own part on one ask; None: they do not."""
@@ -114,6 +121,8 @@ class Generic(VisionLanguage):
             ours = self.forward(self.encode([ask]))
             with torch.inference_mode():
                 theirs = self.network(**self.reference_inputs(ask)).logits[:, -1].float()
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # anything can go wrong in an architecture that nobody looked at
             return f"it fails: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         off = self._distance(ours, theirs)

@@ -1,5 +1,5 @@
 """Benchmarks: one per file. A suite yields samples; it knows no model and no method."""
 
-from mmplat.suites.base import RawSample, Suite, bind, catalog
+from mmplat.suites.base import LeftOut, RawSample, Suite, bind, catalog, identify
 
-__all__ = ["RawSample", "Suite", "bind", "catalog"]
+__all__ = ["LeftOut", "RawSample", "Suite", "bind", "catalog", "identify"]

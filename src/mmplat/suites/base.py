@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.records import SuiteSpec
+from mmplat.errors import ConfigError
+from mmplat.records import Sample, SuiteSpec
 from mmplat.registry import Registry, with_defaults
+from mmplat.suites._sources import content_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,39 @@ class RawSample:
     cluster: str = ""
     """What makes samples dependent (an image asked about several times); empty: the sample stands alone."""
     groups: dict[str, str] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
+    """What an answer in words is judged by: JSON values that no model sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A sample that a suite cannot ask, with the reason: it is counted and listed in suite.json, and never asked."""
+
+    sample_id: str
+    reason: str
+
+
+def said_label(text: str, sample: Sample) -> str | None:
+    """The label that an answer begins with: "Yes, there is.", "(B)", "B. A dog"; or that it names, if it names no other.
+
+    "A dog" does not say option A: a letter counts as a word of its own, in brackets, or before a full stop, colon or end.
+    """
+    words = re.findall(r"\w+", text)
+    if not words:
+        return None
+    letters = all(len(label) == 1 for label in sample.labels)
+    for label in sample.labels:
+        if letters and re.match(rf"\s*\(?{re.escape(label)}(\)|[.:,]|\s*$)", text):
+            return label
+        if not letters and words[0].lower() == label.lower():
+            return label
+    pattern = r"\(({})\)" if letters else r"\b({})\b"
+    named = set(
+        re.findall(pattern.format("|".join(map(re.escape, sample.labels))), text, 0 if letters else re.IGNORECASE)
+    )
+    spelled = {name if letters else name.lower() for name in named}
+    found = [label for label in sample.labels if (label if letters else label.lower()) in spelled]
+    return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +73,7 @@ class Suite:
     name: str
     summary: str
     version: int
-    samples: Callable[[SuiteSpec], Iterator[RawSample]]
+    samples: Callable[[SuiteSpec], Iterable[RawSample | LeftOut]]
     count: Callable[[SuiteSpec], int | None]
     """How many samples a spec holds, where that is known without preparing it."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +83,20 @@ class Suite:
     """The label that counts as positive in precision, recall and F1; None: the suite is no yes/no question."""
     images: bool = True
     """Its samples carry images, so views without them mean something."""
+    parse: Callable[[str, Sample], str | None] = said_label
+    """A written answer → the label it says; None: it says none, and is counted as unparsed."""
+    official: Mapping[str, Callable[[str, Sample], str]] = field(default_factory=dict)
+    """Rules of published scripts, by name, for comparison with published numbers: each finds a label in any text."""
+    open_ended: bool = False
+    """Its answers are words that no label sums up: samples have a `reference` and neither labels nor gold."""
+    metrics: tuple[str, ...] = ()
+    """Metrics beyond those that every suite has."""
+    sources: Callable[[SuiteSpec], Mapping[str, Path | str]] | None = None
+    """What it reads, by names that hold on every machine: a file, whose content enters the suite's key, or a pinned revision."""
+    places: tuple[str, ...] = ()
+    """Parameters that say where its data lie on this machine: they are in no key and no name."""
+    published: Callable[[SuiteSpec], Mapping[str, int]] = lambda spec: {}
+    """How many samples the whole data hold: `split=random,gold=yes` → 1500. Preparing says where they differ."""
 
 
 SIZE = "n"
@@ -55,11 +106,36 @@ catalog: Registry[Suite] = Registry("suite", "mmplat.suites")
 
 
 def bind(
-    kind: str, params: Mapping[str, Any] | None = None, *, name: str = "", limit: int | None = None, where: str = ""
+    kind: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    limit: int | None = None,
+    written: int | None = None,
+    contents: Mapping[str, str] | None = None,
+    where: str = "",
 ) -> SuiteSpec:
-    """The suite called `kind` with `params` over its defaults; parameters that differ show in its name, its size does not."""
+    """The suite called `kind` with `params` over its defaults; parameters that differ show in its name, its size does not.
+
+    `written` asks for answers in words, of so many tokens at most. `contents` says by name what lay in the files of suites
+    that were bound before, so that they need not be there any more.
+    """
     suite = catalog.get(kind, where=where)
     values = with_defaults("suite", kind, suite.defaults, params, where=where)
-    changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key != SIZE]
+    unnamed = {SIZE, *suite.places}
+    changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key not in unnamed]
+    changed += [] if written is None else ["text"]
     full = name or (f"{kind}({','.join(changed)})" if changed else kind)
-    return SuiteSpec(name=full, kind=kind, version=suite.version, params=values, limit=limit)
+    spec = SuiteSpec(name=full, kind=kind, version=suite.version, params=values, limit=limit, places=suite.places)
+    content = (contents or {}).get(full) or identify(spec, where=where)
+    spec = spec.model_copy(update={"content": content})
+    return spec if written is None else spec.model_copy(update={"answers": "text", "longest": written})
+
+
+def identify(spec: SuiteSpec, *, where: str = "") -> str | None:
+    """The content of everything that a suite reads; None where it reads nothing."""
+    sources = catalog.get(spec.kind).sources
+    try:
+        return content_of(sources(spec)) if sources else None
+    except ConfigError as error:
+        raise ConfigError(f"Suite {spec.name!r}{where}: {error}") from error

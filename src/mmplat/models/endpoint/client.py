@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ class Endpoint:
     def __init__(self, spec: ModelSpec) -> None:
         self.settings = settings_of(spec)
         self._key = _key(spec.name, self.settings)
-        self._client = _client(self.settings, self._key)
         self._patience = Patience(self.settings, self._scrub)
         self._turns: dict[str, threading.Lock] = {}
         self._failed_in_a_row = 0
         self._checks: list[Completion] = []
-        self.tells = self._tells_logprobs()
+        with self._connected():
+            self.tells = self._tells_logprobs()
         self.served = self._checks[-1].model
         self.hardware = f"endpoint {self.settings.host}"
 
@@ -75,7 +76,7 @@ class Endpoint:
             budget.pay(self._checks.pop().usage)
         running: set[Future[Answered]] = set()
         ends: list[BaseException] = []
-        with ThreadPoolExecutor(self.settings.concurrency) as pool:
+        with self._connected(), ThreadPoolExecutor(self.settings.concurrency) as pool:
             try:
                 for ask in asks:
                     running.add(pool.submit(self._one, ask, kept, budget))
@@ -172,6 +173,12 @@ class Endpoint:
                 self._refuse_another(found)
                 kept.put(key, found)
         return found
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Connections are held while they are used, and closed then."""
+        with _client(self.settings, self._key) as self._client:
+            yield
 
     def _sent(self, request: Request, key: str) -> Completion:
         body = request.body

@@ -22,7 +22,9 @@ class Top(BaseModel):
     logprob: FiniteFloat
 
 
-class Token(BaseModel):
+class Token(Top):
+    """The token that was said, and the likeliest ones in its place."""
+
     top_logprobs: list[Top] = Field(default_factory=list)
 
 
@@ -40,7 +42,7 @@ class Choice(BaseModel):
 
 
 class Usage(BaseModel):
-    prompt_tokens: int = 0
+    prompt_tokens: int
     completion_tokens: int = 0
 
 
@@ -57,9 +59,14 @@ class Completion(BaseModel):
     def told(self) -> tuple[tuple[str, float], ...]:
         """The likeliest first tokens; empty where the endpoint told none."""
         found = self.choices[0].logprobs
-        first = found.content[0].top_logprobs if found and found.content else []
-        said = [(top.token, top.logprob) for top in first if top.logprob > NEVER]
-        return tuple(sorted(said, key=lambda pair: -pair[1]))  # stable: equal ones stay in the endpoint's order
+        if found is None or not found.content:
+            return ()
+        first = found.content[0]
+        likeliest = [(top.token, top.logprob) for top in first.top_logprobs if top.logprob > NEVER]
+        likeliest.sort(key=lambda pair: -pair[1])  # stable: equal ones stay in the endpoint's order
+        # vLLM puts the token that it drew among them even where it is none of them, and then keeps silent about those between.
+        drawn_below = len(likeliest) > 1 and likeliest[-1] == (first.token, first.logprob)
+        return tuple(likeliest[:-1] if drawn_below else likeliest)
 
     @property
     def mass(self) -> float:

@@ -1,0 +1,46 @@
+"""Answers in words → decisions: what was written is parsed, and an answer that says no label is counted as such."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import polars as pl
+
+from mmplat.deciding.cells import Context, Decided
+from mmplat.decoding.filters import Answers
+from mmplat.plan import Seeded, writing_of
+from mmplat.records import DecodingSpec
+from mmplat.suites import catalog as suites
+
+
+def written_cells(context: Context, seeded: Seeded) -> list[Decided]:
+    """All decodings of one method on a suite that is answered in words."""
+    return [_cell(context, seeded, decoding) for decoding in context.plan.grid.decodings]
+
+
+def _cell(context: Context, seeded: Seeded, decoding: DecodingSpec) -> Decided:
+    began = time.perf_counter()
+    writing = writing_of(seeded, decoding, context.pair.suite)
+    assert writing is not None
+    keys = pl.DataFrame({"sample_key": [s.sample_key for s in context.samples]})
+    mine = context.written.filter(pl.col("writing") == writing.key)
+    said = keys.join(mine, on="sample_key", how="left", maintain_order="left")
+    texts = said["text"].to_list()
+    rows = np.flatnonzero(said["text"].is_not_null().to_numpy())
+    parse = suites.get(context.pair.suite.kind).parse
+    probs = np.zeros((len(rows), int(context.evidence.n_labels.max())))
+    for at, row in enumerate(rows):
+        sample = context.samples[row]
+        label = parse(texts[row], sample)
+        if label is not None:
+            probs[at, sample.labels.index(label)] = 1.0
+    return Decided(
+        seeded,
+        decoding,
+        rows,
+        Answers(probs, 1.0 - probs.sum(axis=1)),
+        float(said["seconds"].sum() or 0.0) + time.perf_counter() - began,
+        texts=texts,
+        forwards=int(said["forwards"].sum() or 0),
+    )

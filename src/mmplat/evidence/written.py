@@ -1,0 +1,56 @@
+"""Answers in words on disk: Parquet parts of one model on one suite, written whole, never changed, beside its rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mmplat.artifacts import atomic
+from mmplat.errors import ArtifactError
+from mmplat.ids import content_id
+
+SCHEMA = pa.schema(
+    [
+        ("sample_key", pa.string()),
+        ("sample_id", pa.string()),
+        ("writing", pa.string()),
+        ("text", pa.string()),
+        ("tokens", pa.list_(pa.int32())),
+        ("logprobs", pa.list_(pa.float32())),
+        ("margins", pa.list_(pa.float32())),
+        ("stopped", pa.bool_()),
+        ("forwards", pa.int32()),
+        ("seconds", pa.float32()),
+        ("device", pa.string()),
+        ("dtype", pa.string()),
+    ]
+)
+PREFIX = "written-"
+
+
+def write_written(folder: Path, table: pa.Table) -> Path:
+    """Writes one part; equal answers give an equal name, so a repeated write replaces rather than doubles."""
+    name = content_id([table["sample_key"].to_pylist(), table["writing"].to_pylist()])
+    path = folder / f"{PREFIX}{name}.parquet"
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", compression_level=1)
+    return path
+
+
+def read_written(folder: Path, writings: list[str]) -> pl.DataFrame:
+    """One row per (sample, writing), without order."""
+    files = sorted(folder.glob(f"{PREFIX}*.parquet"))
+    if not files:
+        return pl.DataFrame(schema=pl.from_arrow(SCHEMA.empty_table()).schema)  # type: ignore[union-attr]
+    try:
+        rows = pl.scan_parquet(files, glob=False).filter(pl.col("writing").is_in(writings)).collect()
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise ArtifactError(
+            f"A part of the written answers in {folder} cannot be read ({error}). Run `mmplat ask` with the same grid: it "
+            "sets the broken part aside and asks only its answers again."
+        ) from error
+    return rows.unique(["sample_key", "writing"], keep="first")
+

@@ -1,0 +1,160 @@
+"""Answers in words: written once, kept, parsed strictly, and equal to what reading labels says where both say the same."""
+
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from builders import ask_all, run_grid
+
+from mmplat.errors import ArtifactError
+from mmplat.grid import parse_grid
+from mmplat.plan import make_plan
+from mmplat.records import Sample
+from mmplat.suites.base import said_label
+
+GRID = """
+campaign: words
+models: [tiny]
+suites:
+  - {name: world-objects, params: {n: 60}}
+  - {name: world-objects, answers: text, longest: 4, params: {n: 60}}
+decodings: [greedy, sample, t0.5-k5-p0.9]
+methods: [naive, vdd-none, posthoc-none]
+seeds: [0, 1]
+"""
+TEXT = "world-objects(n=60,text)"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    from mmplat.artifacts import Results
+
+    return run_grid(GRID, Results(tmp_path_factory.mktemp("words")))
+
+
+def suites_of(ran):
+    return [pair.suite.name for pair in ran.plan.pairs]
+
+
+def answers(ran, **cell):
+    runs = ran.table("runs").filter(**cell)
+    found = ran.table("predictions").join(runs.select("run_id"), on="run_id").sort("sample_id")
+    return found["answer"].to_list(), found["text"].to_list()
+
+
+def test_greedy_text_parsed_is_greedy_labels_read(ran):
+    read, written = suites_of(ran)
+    for method in ("naive", "vdd-none"):
+        labels, none = answers(ran, suite=read, method=method, decoding="greedy", seed=0)
+        parsed, texts = answers(ran, suite=written, method=method, decoding="greedy", seed=0)
+        assert parsed == labels
+        assert none == [None] * 60
+        assert set(texts) <= {"yes", "no"}
+
+
+def test_a_method_on_labels_has_nothing_to_say_about_words(ran):
+    reasons = {s.reason for s in ran.plan.skipped if s.method == "posthoc-none" and s.suite == suites_of(ran)[1]}
+    assert any("works on labels" in reason for reason in reasons)
+
+
+def test_what_no_seed_changes_is_written_once(ran):
+    written = ran.plan.pairs[1]
+    assert len(written.methods) == 4
+    assert len(written.writings) == 2 * (1 + 2 * 2)
+
+
+def test_cost_counts_every_step_of_every_stream(ran):
+    runs = ran.table("runs").filter(suite=suites_of(ran)[1], decoding="greedy", seed=0)
+    naive, vdd = (runs.filter(method=m)["forward_passes"][0] for m in ("naive", "vdd-none"))
+    assert naive == 120, "a word and the end of the answer"
+    assert vdd == 240
+
+
+def test_asking_again_writes_nothing(ran):
+    before = sorted(p.name for p in ran.results.root.rglob("written-*.parquet"))
+    (outcome,) = ask_all(ran.plan, ran.results)
+    assert outcome.asked == 0
+    assert sorted(p.name for p in ran.results.root.rglob("written-*.parquet")) == before
+
+
+def test_more_seeds_ask_only_what_is_new(ran, tmp_path):
+    from mmplat.artifacts import Results
+
+    results = Results(tmp_path / "more")
+    shutil.copytree(ran.results.root, results.root)
+    plan = make_plan(parse_grid(GRID.replace("[0, 1]", "[0, 1, 2]")))
+    (outcome,) = ask_all(plan, results)
+    distinct = len({s for s in pl.read_parquet(next(results.root.rglob("written-*.parquet")))["sample_key"]})
+    assert outcome.asked == 4 * distinct
+
+
+def test_a_broken_part_is_set_aside_and_written_again(ran, tmp_path):
+    from mmplat.artifacts import Results
+    from mmplat.evidence.written import read_written
+
+    results = Results(tmp_path / "broken")
+    shutil.copytree(ran.results.root, results.root)
+    part = next(results.root.rglob("written-*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        read_written(part.parent, ["x"])
+    shutil.rmtree(results.root / "batches")
+    ask_all(ran.plan, results)
+    assert list(results.root.rglob("*.broken"))
+    assert read_written(part.parent, [w.key for w in ran.plan.pairs[1].writings]).height
+
+
+@pytest.mark.slow
+def test_drawn_words_follow_the_exact_probability_of_the_labels(tmp_path):
+    """Twenty seeds of every sample: the mean of what was drawn lies where the exact distribution says."""
+    from mmplat.artifacts import Results
+
+    grid = GRID.replace("[0, 1]", str(list(range(20)))).replace(", posthoc-none", "")
+    ran = run_grid(grid, Results(tmp_path))
+    read, written = suites_of(ran)
+    for method in ("naive", "vdd-none"):
+        for decoding in ("sample", "t0.5-k5-p0.9"):
+            exact = ran.value(suite=read, method=method, decoding=decoding, seed=0, metric="expected_accuracy")
+            drawn = [
+                ran.value(suite=written, method=method, decoding=decoding, seed=s, metric="accuracy") for s in range(20)
+            ]
+            spread = np.std(drawn) / np.sqrt(20)
+            assert abs(np.mean(drawn) - exact) < 4 * max(spread, 0.002)
+
+
+def sample(*labels):
+    return Sample("i", "k", "c", "Q?", (), labels, labels[0], ())
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Yes, there is.", "yes"),
+        ("no", "no"),
+        ("There is no dog.", "no"),
+        ("It could be yes or no", None),
+        ("know", None),
+        ("", None),
+        ("...", None),
+    ],
+)
+def test_words_are_parsed_strictly(text, label):
+    assert said_label(text, sample("yes", "no")) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("B", "B"),
+        ("(C)", "C"),
+        ("B. A dog", "B"),
+        ("A dog", None),
+        ("The answer is (D).", "D"),
+        ("(A) or (B)", "A"),
+        ("I think A", None),
+        ("b", None),
+    ],
+)
+def test_letters_are_parsed_strictly(text, label):
+    assert said_label(text, sample("A", "B", "C", "D")) == label
