@@ -90,6 +90,10 @@ class Results:
     def leaderboard(self, campaign: str, suffix: str = "json") -> Path:
         return self.campaign(campaign) / f"leaderboard.{suffix}"
 
+    def diagnostic(self, campaign: str, name: str, suffix: str) -> Path:
+        """What `mmplat diagnose` found: a table (parquet) and a figure (svg)."""
+        return self.campaign(campaign) / "diagnostics" / f"{name}.{suffix}"
+
     @property
     def replies(self) -> Path:
         """What endpoints replied, by what was asked, so that nothing is paid twice; and what was spent."""

@@ -16,7 +16,7 @@ from mmplat.records import PLACES, Batch, BatchSuite, Demand, ModelSpec, Shard, 
 
 PairKey = tuple[str, str, str, str]
 Rate = Callable[[ModelSpec], float | None]
-"""Rows (views of samples) per second of a model; None: nobody knows."""
+"""Forwards per second of a model, one per view of a sample and per token of a written answer; None: nobody knows."""
 Count = Callable[["Work"], int | None]
 """Samples of a suite; None: not before it is prepared."""
 
@@ -192,7 +192,7 @@ def _minutes(work: Work, count: Count, rate: Rate) -> float | None:
 
 
 def rate_from(measured: Mapping[str, Mapping[str, float]]) -> Rate:
-    """Rows per second of a model as measured (model key → hardware → rate), else as its grid estimates.
+    """Forwards per second of a model as measured (model key → hardware → rate), else as its grid estimates.
 
     Of several devices the slowest counts, so that a job is no longer than wanted on any of them; what a model that needs a
     GPU did elsewhere does not.

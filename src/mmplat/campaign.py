@@ -136,7 +136,7 @@ def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) ->
     return Progress(
         campaign=plan.grid.campaign,
         batches=tuple(
-            _state(job, _expected_rows(plan, job), markers.get(job.key), beats[job.key], rate, now) for job in plan.jobs
+            _state(job, _expected(plan, job), markers.get(job.key), beats[job.key], rate, now) for job in plan.jobs
         ),
         pairs=len(decided),
         decided=sum(path.exists() for path in decided),
@@ -145,18 +145,41 @@ def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What asking all of a batch comes to; near enough for shards, whose samples were not counted."""
+
+    rows: int
+    steps: int
+    """Forwards: a written answer is one row and many of these."""
+
+
+def _expected(plan: Plan, job: Job) -> _Expected | None:
+    """None where a suite is not prepared yet and does not know its size before."""
+    rows = steps = 0
+    for part in job.batch.suites:
+        pair = plan.pair(job.batch.model.name, part.suite.name)
+        if pair.n is None:
+            return None
+        rows += pair.n * (len(part.views) + len(part.writings)) // part.shard.of
+        steps += pair.n * pair.work.steps // part.shard.of
+    return _Expected(rows, steps)
+
+
 def _state(
-    job: Job, rows: int | None, marker: dict[str, Any] | None, beat: Heartbeat | None, rate: Rate, now: datetime
+    job: Job,
+    expected: _Expected | None,
+    marker: dict[str, Any] | None,
+    beat: Heartbeat | None,
+    rate: Rate,
+    now: datetime,
 ) -> BatchState:
     status = _status(marker is not None, beat, now)
-    done = beat.rows_done if beat else 0
-    total = beat.rows_total if beat else rows
+    done, total = (beat.rows_done, beat.rows_total) if beat else (0, expected.rows if expected else None)
     if status == "done" and marker is not None:
         done = total = marker["asked"] + marker["kept"]
     elif status == "waiting":
-        done, total = 0, rows
-    left = None if total is None else total - done
-    per_s = beat.rows_per_s if beat and status == "running" else None
+        done, total = 0, expected.rows if expected else None
     return BatchState(
         key=job.key,
         model=job.batch.model.name,
@@ -164,9 +187,27 @@ def _state(
         status=status,
         rows_done=done,
         rows_total=total,
-        seconds_left=_seconds(left, per_s or rate(job.batch.model)),
+        seconds_left=_seconds_left(job, expected, status, done, total, beat, rate),
         heartbeat=beat,
     )
+
+
+def _seconds_left(
+    job: Job,
+    expected: _Expected | None,
+    status: BatchStatus,
+    done: int,
+    total: int | None,
+    beat: Heartbeat | None,
+    rate: Rate,
+) -> float | None:
+    """By what this very job does, while it runs; else by what its model was measured or estimated to do."""
+    if total is None or status == "done":
+        return None if total is None else 0.0
+    if status == "running" and beat is not None and beat.rows_per_s:
+        return (total - done) / beat.rows_per_s
+    per_s = rate(job.batch.model)
+    return expected.steps / per_s * (1 - done / max(total, 1)) if expected and per_s else None
 
 
 def _status(asked: bool, beat: Heartbeat | None, now: datetime) -> BatchStatus:
@@ -178,23 +219,6 @@ def _status(asked: bool, beat: Heartbeat | None, now: datetime) -> BatchStatus:
     if beat is None or beat.state == "finished":  # Snakemake removes the marker of a batch that is to be asked again
         return "waiting"
     return "lost" if beat.state == "running" else beat.state
-
-
-def _seconds(rows: int | None, per_s: float | None) -> float | None:
-    if rows == 0:
-        return 0.0
-    return rows / per_s if rows is not None and per_s else None
-
-
-def _expected_rows(plan: Plan, job: Job) -> int | None:
-    """Rows of a batch before it was asked; near enough for shards, whose samples were not counted."""
-    rows = 0
-    for part in job.batch.suites:
-        n = plan.pair(job.batch.model.name, part.suite.name).n
-        if n is None:
-            return None
-        rows += n * len(part.views) // part.shard.of
-    return rows
 
 
 def _failures(markers: Iterable[dict[str, Any]]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -31,10 +32,11 @@ State = Literal["running", "finished", "failed", "stopped"]
 
 
 class Cost(Record):
-    """Rows that were asked of a batch on one kind of device, and the seconds that this took; loading is not in them."""
+    """What asking a batch took on one kind of device; loading the model is not in it."""
 
     hardware: str
-    rows: int
+    steps: int
+    """Forwards as the plan counts them: one per view of a sample, and per token that a written answer may have."""
     seconds: float
 
 
@@ -85,6 +87,8 @@ class Counts(Protocol):
     @property
     def asked(self) -> int: ...
     @property
+    def steps(self) -> int: ...
+    @property
     def seconds(self) -> float: ...
 
 
@@ -114,6 +118,7 @@ class Pulse:
             costs=earlier.costs if earlier else (),
         )
         self._suite: str | None = None
+        self._asking_since = 0.0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -127,6 +132,7 @@ class Pulse:
     def suite(self, name: str, rows: int) -> None:
         """From here on `name` is asked; `rows` is the exact number where only an estimate was known."""
         self._suite, self._rows[name] = name, rows
+        self._asking_since = self._asking_since or time.monotonic()
 
     def advance(self, rows: int) -> None:
         self._done += rows
@@ -155,7 +161,9 @@ class Pulse:
             log.warning("The heartbeat %s cannot be written: %s", self._path, problem)
 
     def _now(self, state: State, error: str | None) -> Heartbeat:
-        asked, seconds = self._counts.asked, self._counts.seconds
+        asked, steps = self._counts.asked, self._counts.steps
+        # An endpoint answers many at once, and its seconds are counted at the end.
+        seconds = self._counts.seconds or (time.monotonic() - self._asking_since if asked else 0.0)
         return self._said.model_copy(
             update={
                 "state": state,
@@ -168,7 +176,7 @@ class Pulse:
                 "updated": datetime.now(UTC),
                 "peak_memory_mb": _peak_memory_mb(),
                 "peak_gpu_memory_mb": _peak_gpu_memory_mb(),
-                "costs": _with(self._said.costs, Cost(hardware=self.hardware, rows=asked, seconds=round(seconds, 3))),
+                "costs": _with(self._said.costs, Cost(hardware=self.hardware, steps=steps, seconds=round(seconds, 3))),
             }
         )
 
@@ -191,10 +199,10 @@ def process_exists(pid: int) -> bool:
 
 def _with(costs: tuple[Cost, ...], more: Cost) -> tuple[Cost, ...]:
     """`costs` and `more`, one per kind of device."""
-    if not more.rows:
+    if not more.steps:
         return costs
     same = [c for c in (*costs, more) if c.hardware == more.hardware]
-    total = Cost(hardware=more.hardware, rows=sum(c.rows for c in same), seconds=sum(c.seconds for c in same))
+    total = Cost(hardware=more.hardware, steps=sum(c.steps for c in same), seconds=sum(c.seconds for c in same))
     return (*(c for c in costs if c.hardware != more.hardware), total)
 
 

@@ -267,6 +267,8 @@ class RunRecord(Record):
     decoding: str
     method: str
     seed: int
+    origin: Literal["measured", "imported"] = "measured"
+    """Whether mmplat asked the model, or answers were brought from elsewhere."""
     status: RunStatus
     error: str | None = None
     n: int

@@ -6,9 +6,9 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -24,6 +24,7 @@ from snakemake_executor_plugin_submitit.states import LOST, Seen, Verdict
 LOOKS_BEFORE_LOST = 3
 """A result that a job has just written may take a moment to reach this machine through a shared folder."""
 RETRY_S = 5.0
+Answer = TypeVar("Answer")
 
 
 class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface carries no types
@@ -71,7 +72,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
             self._watch(job, external)
         fresh = [job for job in jobs if job not in running]
         for needs, group in grouped(fresh, {job: self._needs(job) for job in fresh}).items():
-            for piece in split(group, self.backend.largest_array):
+            for piece in split(group, self._until_answered(lambda: self.backend.largest_array)):
                 self._submit(needs, piece)
 
     def _needs(self, job: Any) -> Needs:
@@ -132,22 +133,22 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
         known = {job: self.journal.jobs[key_of(job)] for job in jobs if key_of(job) in self.journal.jobs}
         if not known:
             return {}
-        seen = self._look_until_answered(list(known.values()))
+        seen = self._until_answered(lambda: self.backend.look(list(known.values())))
         return {job: external for job, external in known.items() if seen[external].verdict is not Verdict.FAILED}
 
-    def _look_until_answered(self, jobs: Sequence[str]) -> Any:
-        """Without an answer the same work could be submitted twice, so this waits."""
+    def _until_answered(self, question: Callable[[], Answer]) -> Answer:
+        """Without an answer the same work could be submitted twice, so this waits for it."""
         deadline = time.monotonic() + self.settings.patience_s
         while True:
             try:
-                return self.backend.look(jobs)
+                return question()
             except Unreachable as error:
                 if time.monotonic() > deadline:
                     raise WorkflowError(
-                        f"{error}. Jobs of an earlier run may still be there, so nothing was submitted. Run the same command "
-                        "when SLURM answers again."
+                        f"{error}. Without an answer nothing was submitted, or the same work could be done twice. Run the same "
+                        "command when SLURM answers again."
                     ) from None
-                self.logger.warning(f"{error}. Asking again.")
+                self.logger.warning(f"{error}. Trying again.")
             time.sleep(RETRY_S)
 
     # Watching

@@ -165,15 +165,23 @@ def test_a_sample_that_fails_every_time_fails_alone_and_is_asked_again_next_time
     assert (second.asked, second.kept, second.failures) == (len(outcome.failures), outcome.asked, [])
 
 
+def completion(**choice):
+    return json.dumps({"model": "remote-2026-01-01", "choices": [{"message": {"content": "yes"}, **choice}]})
+
+
+LIKELY = {"token": "yes", "logprob": 7.5}
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
-    [("<html>", "the reply is no chat completion"), ('{"model": "x"}', "choices: Field required"), ("", "no chat completion"),
-     (json.dumps({"model": "remote-2026-01-01", "choices": [{"message": {"content": "yes"}}]}),
-      "the endpoint told no log-probabilities of this answer"),
-     (json.dumps({"model": "remote-2026-01-01", "choices": [{"message": {"content": "yes"}, "logprobs": {
-         "content": [{"token": "yes", "logprob": 7.5, "top_logprobs": [{"token": "yes", "logprob": 7.5}]}]}}]}), "their probabilities sum to"),
-     ],
-)  # fmt: skip
+    [
+        ("<html>", "the reply is no chat completion"),
+        ("", "the reply is no chat completion"),
+        ('{"model": "x"}', "choices: Field required"),
+        (completion(), "the endpoint told no log-probabilities of this answer"),
+        (completion(logprobs={"content": [{**LIKELY, "top_logprobs": [LIKELY]}]}), "their probabilities sum to"),
+    ],
+)
 def test_a_reply_that_cannot_be_read_fails_its_sample_alone(planned, results, grid, endpoint, said, why):
     endpoint.script += [well, says(said)]
     outcome = asked(planned, results, grid(concurrency=1, limit=6))

@@ -8,7 +8,7 @@ import pytest
 from builders import Ran, ask_all, run_grid
 from chat_server import Endpoint, made_up, pictures_of, serving, text_of
 
-from mmplat.asking.told import cut_off, label_of_text, label_of_token, token_ids
+from mmplat.asking.told import cut_off, label_of_token, token_ids
 from mmplat.deciding import decide
 from mmplat.models import Ask, Reply, bind, families
 from mmplat.records import Sample
@@ -213,27 +213,6 @@ def test_a_greedy_draw_is_one(results, grid, endpoint):
 )
 def test_a_token_says_a_label_only_as_a_whole(text, label):
     assert label_of_token(text, ("yes", "no")) == label
-
-
-@pytest.mark.parametrize(
-    ("text", "labels", "label"),
-    [
-        ("Yes, it is.", ("yes", "no"), 0),
-        ("**No**", ("yes", "no"), 1),
-        ("Not at all", ("yes", "no"), None),
-        ("I think yes", ("yes", "no"), None),
-        ("", ("yes", "no"), None),
-        ("B", ("A", "B"), 1),
-        ("(B) dog", ("A", "B"), 1),
-        ("B. dog", ("A", "B"), 1),
-        ("A dog", ("A", "B"), None),
-        ("a", ("A", "B"), None),
-        ("red car, I think", ("red", "red car"), 1),
-        ("red", ("red", "red car"), 0),
-    ],
-)
-def test_a_drawn_answer_is_read_from_its_beginning_or_not_at_all(text, labels, label):
-    assert label_of_text(text, labels) == label
 
 
 def test_a_label_of_several_tokens_is_noticed_by_its_beginning():

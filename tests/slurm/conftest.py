@@ -61,6 +61,9 @@ class Campaign:
     pause_s: float = 0.001
     """Seconds per prompt: how long there is something to disturb."""
     resources: dict[str, object] = field(default_factory=lambda: {"gpu": 1, "mem_mb": 500, "cpus_per_task": 1})
+    grid: str = GRID
+    profile: str = "slurm"
+    options: tuple[str, ...] = ("--seconds-between-status-checks", "1", "--latency-wait", "5")
     head: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,7 +85,7 @@ class Campaign:
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = self.folder / "grid.yaml"
         if not grid.exists():
-            grid.write_text(GRID.replace("PAUSE", str(self.pause_s)))
+            grid.write_text(self.grid.replace("PAUSE", str(self.pause_s)))
         resources = [f"ask:{name}={value}" for name, value in self.resources.items()]
         command = [
             *(
@@ -126,13 +129,18 @@ class Campaign:
 
     def wait_until_asking(self) -> None:
         """Until every batch has started to ask: there is work to lose."""
-        assert self.head is not None
 
         def asking() -> bool:
-            assert self.head is not None and self.head.poll() is None, self.said
+            assert self.head is not None
+            assert self.head.poll() is None, self.said
             return len(list(self.results.root.glob("evidence/*/*/*/.writer-*"))) >= 2
 
         wait_for(asking, 60)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """predictions, runs or metrics, as the workflow decided them."""
+        files = sorted((self.results.root / "campaigns").rglob(f"decided/**/{name}.parquet"))
+        return pl.concat(pl.read_parquet(path, glob=False) for path in files)
 
     def decided(self) -> Ran:
         """The tables of what was asked. Decided in this process: a Snakemake job for each would take half the test."""

@@ -47,6 +47,7 @@ PreemptMode=REQUEUE
 ReturnToService=2
 SlurmdTimeout=10
 KillWait=3
+SchedulerParameters=bf_interval=3,sched_interval=5
 MaxArraySize=2001
 GresTypes=gpu
 NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPUs=4 RealMemory=64000 Gres=gpu:2
@@ -97,7 +98,7 @@ class Cluster:
         self.stop_controller()
         for name, daemon in self._daemons.items():
             if name in self.nodes:
-                self.kill_steps(name)
+                self.kill_tasks(name, with_daemon=True)
             with contextlib.suppress(ProcessLookupError):
                 daemon.kill()
             daemon.wait()
@@ -127,7 +128,7 @@ class Cluster:
         daemon = self._daemons.pop(node)
         daemon.kill()
         daemon.wait()
-        self.kill_steps(node)
+        self.kill_tasks(node, with_daemon=True)
 
     def wait_until_idle(self, timeout_s: float = 30) -> None:
         wanted = str(len(self.nodes))
@@ -187,11 +188,13 @@ class Cluster:
         )
         said.close()
 
-    def kill_steps(self, node: str) -> None:
-        """slurmstepd and what runs under it survive their slurmd, which a dead node's do not."""
+    def kill_tasks(self, node: str, *, with_daemon: bool = False) -> None:
+        """Kills what jobs run on a node; with their slurmstepd, which survives its slurmd, as nothing on a dead node does."""
+        ours = f"SLURM_CONF={self.root}/slurm.conf\0".encode()
         for step in _processes(lambda arguments: arguments[:1] and b"slurmstepd" in arguments[0]):
-            if f"SLURMD_NODENAME={node}\0".encode() in _environment_below(step):
-                for process in [step, *_descendants(step)]:
+            environment = _environment_below(step)
+            if ours in environment and f"SLURMD_NODENAME={node}\0".encode() in environment:
+                for process in [step] * with_daemon + _descendants(step):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process, signal.SIGKILL)
 

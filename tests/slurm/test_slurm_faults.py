@@ -21,13 +21,13 @@ from slurm_cluster import started, wait_for
 pytestmark = pytest.mark.slow
 CHUNK_S = 2.5
 """After this long a batch has asked a chunk, which is in its memory and not yet on disk."""
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 4
 
 
 def time_limit(one: Campaign) -> None:
     """A batch that reaches its limit keeps what it asked, is requeued, and goes on."""
     one.resources["runtime"] = 1
-    one.pause_s = 0.007
+    one.pause_s = 0.0055  # longer than SLURM's first signal takes to come, at most 40 s
     one.start()
     assert one.finish(240) == 0, one.said
     assert one.restarts() >= 1
@@ -97,9 +97,9 @@ def died_without_a_word(one: Campaign) -> None:
     """All processes of a task are killed: SLURM reports a failure, and the job is submitted again."""
     one.start()
     one.wait_until_asking()
-    one.cluster.kill_steps(one.node_of_task(0))
+    one.cluster.kill_tasks(one.node_of_task(0))
     assert one.finish() == 0, one.said
-    assert "ended as " in one.said
+    assert "ended as FAILED" in one.said
 
 
 def head_killed(one: Campaign) -> None:

@@ -150,7 +150,7 @@ def beat(results, model, hardware="cpu", *, rows=1000, seconds=10.0, key="k", co
     now = datetime.now(UTC)
     said = Heartbeat(
         batch=key, model=model.name, model_key=model.key, state="finished", host="h", pid=1, rows_total=rows,
-        started=now, updated=now, costs=costs or (Cost(hardware=hardware, rows=rows, seconds=seconds),),
+        started=now, updated=now, costs=costs or (Cost(hardware=hardware, steps=rows, seconds=seconds),),
     )  # fmt: skip
     write_json(results.heartbeat(key), said.model_dump(mode="json"))
 
@@ -172,7 +172,7 @@ def test_too_few_rows_measure_nothing(results):
 
 def test_of_several_devices_the_slowest_that_fits_counts(results):
     costs = tuple(
-        Cost(hardware=h, rows=1000, seconds=s)
+        Cost(hardware=h, steps=1000, seconds=s)
         for h, s in (("cpu", 1000), ("NVIDIA A100-SXM4", 10), ("NVIDIA V100", 20))
     )
     plain = ModelSpec(name="m", family="fake")
@@ -395,9 +395,6 @@ def test_failures_of_all_shards_are_told(results):
         image = next(s.images[0] for s in samples if part.shard.holds(s))
         (folder / "images" / image).unlink()
         lost.append(image)
-    from mmplat.asking import suite_job
-
-    suite_job._picture.cache_clear()
     for batch in plan.batches[:4]:
         ask(batch, results)
     decide(plan, plan.pairs[0], results)

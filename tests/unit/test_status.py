@@ -138,7 +138,7 @@ def test_a_job_that_runs_is_killed_restarted_and_done_is_called_so_each_time(pla
     assert batch.heartbeat.rows_asked < total
     assert batch.heartbeat.rows_done == batch.heartbeat.rows_total == total
     (cost,) = batch.heartbeat.costs
-    assert cost.rows >= total - kept, "the second job's rows, and those of the first until its last beat"
+    assert cost.steps >= total - kept, "the second job's rows, and those of the first until its last beat"
     assert json.loads(said(plan, results, "--json"))["counts"]["done"] == 1
 
 
@@ -169,9 +169,6 @@ def test_a_batch_that_fails_says_why(plan, results, monkeypatch):
 
 
 def test_rows_that_failed_are_counted_and_the_batch_is_done(plan, results):
-    from mmplat.asking import suite_job
-
-    suite_job._picture.cache_clear()
     folder = results.suite(plan.grid.suites[0].name, plan.grid.suites[0].key)
     next((folder / "images").iterdir()).unlink()
     outcome = ask(plan.batches[0], results)

@@ -158,3 +158,70 @@ def test_words_are_parsed_strictly(text, label):
 )
 def test_letters_are_parsed_strictly(text, label):
     assert said_label(text, sample("A", "B", "C", "D")) == label
+
+
+# Open-ended answers: no labels, graded by the suite.
+
+CAPTIONS = """
+campaign: captions
+models: [tiny]
+suites: [{name: test-captions, longest: 6}, world-objects]
+decodings: [greedy, t0.5]
+methods: [naive, vdd-none, posthoc-none]
+limit: 30
+"""
+
+
+@pytest.fixture(scope="module")
+def captions(tmp_path_factory):
+    """A suite whose answers are graded by how often they say yes, and how long they are."""
+    from mmplat.artifacts import Results
+    from mmplat.suites import catalog
+    from mmplat.suites import bind as bind_suite
+    from mmplat.suites.base import RawSample, Suite
+
+    def samples(spec):
+        for raw in catalog.get("world-objects").samples(bind_suite("world-objects")):
+            yield RawSample(raw.sample_id, raw.question, (), "", raw.images, groups=raw.groups, reference={"gold": raw.gold})
+
+    def grade(text, sample):
+        words = text.split()
+        return {"says_yes": (words.count("yes"), max(len(words), 1)), "words": (len(words), 1), "never": (0, 0)}
+
+    suite = Suite(
+        "test-captions", "t", 1, samples, lambda s: s.limit, subsets=(("split",),), open_ended=True, grade=grade
+    )
+    catalog.add("test-captions", suite)
+    yield run_grid(CAPTIONS, Results(tmp_path_factory.mktemp("captions")))
+    catalog._items.pop("test-captions")
+
+
+def test_open_ended_answers_are_graded_with_n_and_interval(captions):
+    cell = {"suite": "test-captions", "method": "naive", "decoding": "greedy"}
+    runs = captions.table("runs").filter(**cell)
+    assert runs["status"].to_list() == ["done"]
+    assert runs["device"][0] == "cpu"
+    numbers = captions.table("metrics").filter(run_id=runs["run_id"][0])
+    words = numbers.filter(metric="words", subset="all").to_dicts()[0]
+    assert (words["value"], words["n"]) == (1.0, 30)
+    yes = numbers.filter(metric="says_yes", subset="all").to_dicts()[0]
+    assert 0 < yes["low"] < yes["value"] < yes["high"] < 1
+    assert numbers.filter(metric="never", subset="all")["value"].to_list() == [None]
+    assert set(numbers["subset"]) == {"all", "split=random", "split=popular", "split=adversarial"}
+
+
+def test_open_ended_answers_say_what_the_labels_say(captions):
+    _, texts = answers(captions, suite="test-captions", method="vdd-none", decoding="greedy")
+    labels, _ = answers(captions, suite="world-objects", method="vdd-none", decoding="greedy")
+    assert texts == labels
+
+
+def test_open_ended_suites_are_published_and_ranked(captions):
+    from typer.testing import CliRunner
+
+    from mmplat.cli.app import app
+
+    for verb in (["publish", "captions"], ["rank", "captions"], ["leaderboard", "--campaign", "captions"]):
+        done = CliRunner().invoke(app, [*verb, "--results", str(captions.results.root)])
+        assert done.exit_code == 0, done.output
+    assert "world-objects" in done.output

@@ -72,11 +72,11 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
                 remember_identity(target, batch.model, identity)
                 if isinstance(model, RemoteModel):
                     RemoteJob(model, part, folder, target, results.replies, outcome, advance).run(samples, missing)
-                else:
+                elif missing.any():
                     SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
                     remember_tokens(target, model)
-                    if unwritten.any():
-                        WritingJob(model, part, folder, target, outcome, advance).run(samples, unwritten)
+                if unwritten.any():
+                    WritingJob(model, part, folder, target, outcome, advance).run(samples, unwritten)
     return identity
 
 
@@ -113,6 +113,8 @@ def _distinct(folder: Path, shard: Shard) -> list[Sample]:
 
 def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand) -> NDArray[np.bool_]:
     """Which (sample, view) must be asked: absent, or not reaching as far as `demand` looks."""
+    if not views:
+        return np.zeros((len(samples), 0), bool)
     stored = read_evidence(folder, samples, list(views))
     enough = covered(stored.main, demand)
     missing = np.empty((len(samples), len(views)), bool)

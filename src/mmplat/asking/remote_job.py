@@ -26,6 +26,7 @@ from mmplat.evidence.tokens import write_tokens
 from mmplat.models import Ask, Failure, RemoteModel, Reply
 from mmplat.preparing import load_picture
 from mmplat.records import BatchSuite, Sample
+from mmplat.suites import catalog as suites
 
 FLUSH_S = 20.0
 
@@ -116,16 +117,17 @@ class RemoteJob:
     def _finish(self, waiting: Waiting) -> None:
         """The rows of a sample. Where its main view failed, its references have nothing to be kept at."""
         main, *references = self.part.views
-        hardware = self.model.hardware
+        hardware, parse = self.model.hardware, suites.get(self.part.suite.kind).parse
         if main.key in waiting.replies:
-            row = row_of(waiting.sample, main, waiting.replies[main.key], None, hardware)
+            row = row_of(waiting.sample, main, waiting.replies[main.key], None, hardware, parse)
             self._keep(row)
             waiting.main_ids = row["top_ids"]
         if waiting.main_ids is None:
             return
         for view in references:
             if view.key in waiting.replies:
-                self._keep(row_of(waiting.sample, view, waiting.replies[view.key], waiting.main_ids, hardware))
+                said = waiting.replies[view.key]
+                self._keep(row_of(waiting.sample, view, said, waiting.main_ids, hardware, parse))
 
     def _keep(self, row: dict[str, Any]) -> None:
         self.rows.append(row)

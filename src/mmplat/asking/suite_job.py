@@ -49,6 +49,13 @@ class Outcome:
     failures: list[dict[str, str]] = field(default_factory=list)
     model_keys: dict[str, str] = field(default_factory=dict)
     """Suite name → key of the evidence folder."""
+    more_steps: int = 0
+    """Of written answers, beyond one each."""
+
+    @property
+    def steps(self) -> int:
+        """Forwards as the plan counts them: a cost per step is one that the next plan can multiply."""
+        return self.asked + self.more_steps
 
 
 @dataclass(slots=True)

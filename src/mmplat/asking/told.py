@@ -7,8 +7,8 @@ and without its space, decoded alike), each is a token of its own, and none of t
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,14 @@ from mmplat.records import Sample, ViewSpec
 
 NEAR_TIE = 0.125
 """Margins that another batch may flip on a server, whose arithmetic is taken to be half precision."""
-CLOSED = re.compile(r"\s*($|[.):,;\n])")
-"""What follows a letter that is an answer: "A." or "A)", but not "A dog"."""
-WRAPPED = " \t\n\"'`*_([{"
+
+Parse = Callable[[str, Sample], str | None]
+"""A suite's rule for answers in words."""
 
 
-def row_of(sample: Sample, view: ViewSpec, reply: Reply, main_ids: list[int] | None, hardware: str) -> dict[str, Any]:
+def row_of(
+    sample: Sample, view: ViewSpec, reply: Reply, main_ids: list[int] | None, hardware: str, parse: Parse
+) -> dict[str, Any]:
     """One row in the evidence schema; what is not named is null. `main_ids` is None for the main view itself."""
     whose = {
         "sample_key": sample.sample_key,
@@ -38,7 +40,7 @@ def row_of(sample: Sample, view: ViewSpec, reply: Reply, main_ids: list[int] | N
         "dtype": "unknown",
     }
     if reply.drawn_by is not None:
-        return whose | _drawn(sample, reply)
+        return whose | _drawn(sample, reply, parse)
     told = _told(sample, reply)
     if main_ids is not None:
         told["at_main"] = _at(main_ids, reply)
@@ -69,15 +71,15 @@ def _told(sample: Sample, reply: Reply) -> dict[str, Any]:
     }
 
 
-def _drawn(sample: Sample, reply: Reply) -> dict[str, Any]:
+def _drawn(sample: Sample, reply: Reply, parse: Parse) -> dict[str, Any]:
     """Counts of what was said; an answer that says no label counts for none of them."""
-    said = Counter(label_of_text(text, sample.labels) for text in reply.drawn)
+    said = Counter(parse(text, sample) for text in reply.drawn)
     return {
         "label_logits": [None] * len(sample.labels),
         "top_ids": [],
         "top_logits": [],
         "untold": 1.0,
-        "drawn": [said[index] for index in range(len(sample.labels))],
+        "drawn": [said[label] for label in sample.labels],
         "draws": len(reply.drawn),
         "drawn_by": reply.drawn_by,
     }
@@ -114,22 +116,6 @@ def label_of_token(text: str, labels: tuple[str, ...]) -> int | None:
     """Which label a token says, by the rule of local models: a word in any case, a letter in its own."""
     word = text.strip(" ▁Ġ")
     return next((index for index, label in enumerate(labels) if word in forms_of(label)), None)
-
-
-def label_of_text(text: str, labels: tuple[str, ...]) -> int | None:
-    """Which label a drawn answer begins with; None where it says something else. Nothing is searched for further on."""
-    said = text.lstrip(WRAPPED)
-    found = [index for index, label in enumerate(labels) if _begins(said, label)]
-    return max(found, key=lambda index: len(labels[index]), default=None)  # "red car" before "red"
-
-
-def _begins(said: str, label: str) -> bool:
-    rest = next((said[len(form) :] for form in forms_of(label) if said.startswith(form)), None)
-    if rest is None:
-        return False
-    if len(label) == 1:  # "A dog" is no option A
-        return CLOSED.match(rest.lstrip("\"'`*_]}")) is not None
-    return not rest[:1].isalnum()
 
 
 def cut_off(reply: Reply, labels: tuple[str, ...]) -> str | None:

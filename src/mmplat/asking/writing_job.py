@@ -130,6 +130,7 @@ class WritingJob:
             return self._in_halves(samples, writings)
         seconds = (time.perf_counter() - began) / (len(samples) * len(writings))
         self.outcome.asked += len(samples) * len(writings)
+        self.outcome.more_steps += len(samples) * sum(writing.longest - 1 for writing in writings)
         self.outcome.seconds += time.perf_counter() - began
         self.advance(len(samples) * len(writings))
         tables = [

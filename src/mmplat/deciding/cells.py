@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,12 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
     samples = load_samples(folder)
     model_key, asked = asked_of(plan, pair, results)
     stored = results.evidence(pair.model.name, pair.suite.name, model_key)
+    written = read_written(stored, [writing.key for writing in pair.writings])
     evidence = read_evidence(stored, samples, list(pair.views))
+    open_ended = suites.get(pair.suite.kind).open_ended
+    if open_ended:  # nothing was read but what was written
+        device, dtype = ("+".join(sorted(written[name].unique())) or "unknown" for name in ("device", "dtype"))
+        evidence = replace(evidence, device=device, dtype=dtype)
     _refuse_narrow(pair, evidence, plan)
     positive = suites.get(pair.suite.kind).positive
     return Context(
@@ -77,9 +82,9 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
         model_key=model_key,
         asked=asked,
         evidence=evidence,
-        gold=np.array([s.labels.index(s.gold) for s in samples]),
+        gold=np.array([0 if open_ended else s.labels.index(s.gold) for s in samples]),
         positive=None if positive is None else np.array([s.labels.index(positive) for s in samples]),
-        written=read_written(stored, [writing.key for writing in pair.writings]),
+        written=written,
     )
 
 
@@ -161,6 +166,8 @@ def only(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
 
 def likeliest(answers: Answers) -> NDArray[np.int64]:
     """Index of the likeliest label, −1 where saying no label is likelier still."""
+    if not answers.probs.shape[1]:  # open-ended: there are no labels
+        return np.full(len(answers.probs), -1)
     best = answers.probs.argmax(axis=1)
     return np.where(answers.other > answers.probs.max(axis=1), -1, best)
 

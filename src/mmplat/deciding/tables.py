@@ -14,7 +14,8 @@ from mmplat.deciding.cells import Context, Decided, failures, likeliest, why_fai
 from mmplat.evidence.rows import Rows
 from mmplat.ids import content_id
 from mmplat.metrics import Answered, catalog, summarise
-from mmplat.metrics.summary import CellAnswers
+from mmplat.metrics.graded import summarise_graded
+from mmplat.metrics.summary import CellAnswers, Number
 from mmplat.provenance import git_state, packages
 from mmplat.records import MetricRecord, RunRecord, ViewSpec
 from mmplat.suites import catalog as suites
@@ -106,7 +107,7 @@ def predictions_table(context: Context, shared: dict[str, pa.Array], cell: Decid
     probs[cell.rows], other[cell.rows] = cell.answers.probs, cell.answers.other
     decided = np.zeros(n, bool)
     decided[cell.rows] = True
-    right = np.take_along_axis(probs, context.gold[:, None], axis=1)[:, 0]
+    right = np.take_along_axis(probs, context.gold[:, None], axis=1)[:, 0] if width else np.full(n, np.nan)
     labels = shared["labels"]
     said = pa.array(labels.offsets.to_numpy()[:-1] + best, mask=best < 0)  # place of the answer among all labels
     return pa.table(
@@ -114,8 +115,8 @@ def predictions_table(context: Context, shared: dict[str, pa.Array], cell: Decid
         | {
             "run_id": pa.repeat(run.run_id, n),
             "answer": labels.values.take(said),
-            "correct": pa.array(best == context.gold, mask=~decided),
-            "p_correct": pa.array(right, mask=~decided),
+            "correct": pa.array(best == context.gold, mask=~decided | (width == 0)),
+            "p_correct": pa.array(right, mask=~decided | (width == 0)),
             "p_other": pa.array(other, mask=~decided),
             "text": pa.nulls(n, pa.string()) if cell.texts is None else pa.array(cell.texts, pa.string()),
             "probs": _ragged(probs, np.where(decided, context.evidence.n_labels, 0)),
@@ -145,6 +146,10 @@ def _ragged(matrix: NDArray[np.float64], lengths: NDArray[Any]) -> pa.Array:
 def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord]) -> pa.Table:
     """Metrics of all cells; cells that decided the same samples are computed together."""
     suite = suites.get(context.pair.suite.kind)
+    if suite.grade is not None:
+        return _numbers_table(
+            [(runs[at].run_id, one) for at, cell in enumerate(cells) for one in _graded(context, cell, at)]
+        )
     alike: dict[bytes, list[int]] = {}
     for index, cell in enumerate(cells):
         if not len(cell.rows):
@@ -156,6 +161,20 @@ def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord])
         answers = [_cell_answers(context, cells[i]) for i in indices]
         found = summarise(answers, samples, suite.subsets, named=suite.metrics, whole=context.samples)
         numbers += [(runs[indices[one.cell]].run_id, one) for one in found]
+    return _numbers_table(numbers)
+
+
+def _graded(context: Context, cell: Decided, at: int) -> list[Number]:
+    """Measures of answers that no label sums up."""
+    suite = suites.get(context.pair.suite.kind)
+    if suite.grade is None or not len(cell.rows) or cell.texts is None:
+        return []
+    samples = [context.samples[row] for row in cell.rows]
+    grades = [suite.grade(cell.texts[row] or "", context.samples[row]) for row in cell.rows]
+    return summarise_graded(at, grades, samples, suite.subsets)
+
+
+def _numbers_table(numbers: list[tuple[str, Number]]) -> pa.Table:
     return pa.table(
         {
             "run_id": [run_id for run_id, _ in numbers],

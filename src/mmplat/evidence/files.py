@@ -183,6 +183,8 @@ def padded(column: pl.Series, fill: float, dtype: type, *, width: int = 1) -> ND
     """A column of lists as a matrix (row, longest list, `width` at least), short and missing lists filled up."""
     lengths = column.list.len().fill_null(0).to_numpy()
     width = max(int(lengths.max(initial=0)), width)
+    if not width:
+        return np.zeros((len(column), 0), dtype)
     if (lengths == width).all():  # the common case
         return column.explode(empty_as_null=False).to_numpy().reshape(-1, width).astype(dtype)
     matrix: NDArray[Any] = np.full((len(column), width), fill, dtype)

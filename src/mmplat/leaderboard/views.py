@@ -27,8 +27,8 @@ SUITES = {
 }  # fmt: skip
 RUNS = {
     "run_id": "VARCHAR", "campaign": "VARCHAR", "model": "VARCHAR", "suite": "VARCHAR", "decoding": "VARCHAR",
-    "method": "VARCHAR", "seed": "BIGINT", "status": "VARCHAR", "error": "VARCHAR", "n": "BIGINT", "n_failed": "BIGINT",
-    "n_near_ties": "BIGINT", "forward_passes": "BIGINT", "seconds": "DOUBLE", "device": "VARCHAR", "dtype": "VARCHAR",
+    "method": "VARCHAR", "seed": "BIGINT", "origin": "VARCHAR", "status": "VARCHAR", "error": "VARCHAR", "n": "BIGINT",
+    "n_failed": "BIGINT", "n_near_ties": "BIGINT", "forward_passes": "BIGINT", "seconds": "DOUBLE", "device": "VARCHAR", "dtype": "VARCHAR",
     "git_revision": "VARCHAR", "git_dirty": "BOOLEAN", "model_key": "VARCHAR", "suite_key": "VARCHAR",
     "evidence_key": "VARCHAR", "settings": "JSON", "versions": "JSON",
 }  # fmt: skip
@@ -36,7 +36,15 @@ METRICS = {
     "run_id": "VARCHAR", "metric": "VARCHAR", "subset": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE",
     "n": "BIGINT",
 }  # fmt: skip
-STORED = {"campaigns": CAMPAIGNS, "models": MODELS, "suites": SUITES, "runs": RUNS, "metrics": METRICS}
+PUBLISHED_FIGURES = {
+    "source": "VARCHAR", "place": "VARCHAR", "model": "VARCHAR", "suite": "VARCHAR", "method": "VARCHAR",
+    "decoding": "VARCHAR", "metric": "VARCHAR", "subset": "VARCHAR", "value": "DOUBLE", "certainty": "VARCHAR",
+    "note": "VARCHAR",
+}  # fmt: skip
+STORED = {
+    "campaigns": CAMPAIGNS, "models": MODELS, "suites": SUITES, "runs": RUNS, "metrics": METRICS,
+    "published_figures": PUBLISHED_FIGURES,
+}  # fmt: skip
 
 PREDICTIONS = {
     "run_id": "VARCHAR", "sample_id": "VARCHAR", "answer": "VARCHAR", "gold": "VARCHAR", "correct": "BOOLEAN",

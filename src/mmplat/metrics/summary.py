@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from mmplat.errors import ConfigError
 from mmplat.metrics._units import units_of
 from mmplat.metrics.base import Answered, Metric, Total, catalog
 from mmplat.metrics.intervals import Floats, Ratio, cluster_sums, ratio_interval, sum_interval
@@ -139,6 +140,8 @@ def _clusters_by(
         value = samples[row].groups.get(column)
         if value is not None:
             found.setdefault(value, np.zeros(int(cluster.max()) + 1, bool))[at] = True
+    if found and np.sum(list(found.values()), axis=0).max() > 1:
+        raise ConfigError(f"A total over {column!r} needs clusters that lie within one {column} each; this suite has others.")
     return found
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 METRIC_COLUMNS = list(MetricRecord.model_fields)
 RUN_COLUMNS = list(RunRecord.model_fields)
+LATER_COLUMNS = {"origin"}
+"""Columns that files of earlier versions lack; the record's own default stands for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ def _table(path: Path, columns: list[str]) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_parquet(_bytes(path)).select(columns)
+        table = pl.read_parquet(_bytes(path))
+        return table.select([name for name in columns if name in table.columns or name not in LATER_COLUMNS])
     except pl.exceptions.PolarsError as error:
         raise ArtifactError(
             f"{path} cannot be read: {str(error).splitlines()[0]}. It is altered or from another version of mmplat. "

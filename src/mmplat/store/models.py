@@ -124,6 +124,7 @@ class Run(Base):
     decoding: Mapped[str]
     method: Mapped[str]
     seed: Mapped[int]
+    origin: Mapped[str] = mapped_column(server_default="measured")
     status: Mapped[str]
     error: Mapped[str | None] = mapped_column(Text)
     n: Mapped[int]
@@ -140,6 +141,25 @@ class Run(Base):
     evidence_key: Mapped[str]
     settings: Mapped[dict[str, Any]]
     versions: Mapped[dict[str, Any]]
+
+
+class PublishedFigure(Base):
+    """A number that a paper printed, with where and how surely it was read. Not a run: nothing of it can be recomputed."""
+
+    __tablename__ = "published_figures"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    suite: Mapped[str] = mapped_column(primary_key=True)
+    method: Mapped[str] = mapped_column(primary_key=True)
+    decoding: Mapped[str] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    subset: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    certainty: Mapped[str]
+    """How it was read: see `store.papers`."""
+    note: Mapped[str]
 
 
 class Metric(Base):

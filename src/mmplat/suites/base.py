@@ -85,10 +85,14 @@ class Suite:
     """Its samples carry images, so views without them mean something."""
     parse: Callable[[str, Sample], str | None] = said_label
     """A written answer → the label it says; None: it says none, and is counted as unparsed."""
-    official: Mapping[str, Callable[[str, Sample], str]] = field(default_factory=dict)
-    """Rules of published scripts, by name, for comparison with published numbers: each finds a label in any text."""
+    official: Mapping[str, Callable[[str, Sample], str | None]] = field(default_factory=dict)
+    """Rules of published scripts by name, the benchmark's own first, for comparison with published numbers alone."""
     open_ended: bool = False
     """Its answers are words that no label sums up: samples have a `reference` and neither labels nor gold."""
+    grade: Callable[[str, Sample], Mapping[str, tuple[float, float]]] | None = None
+    """What a written answer to an open-ended question adds to each measure, above and below the line of a ratio of sums."""
+    longest: int = 64
+    """Tokens of a written answer to an open-ended question at most, unless the grid says otherwise."""
     metrics: tuple[str, ...] = ()
     """Metrics beyond those that every suite has."""
     sources: Callable[[SuiteSpec], Mapping[str, Path | str]] | None = None
@@ -124,7 +128,8 @@ def bind(
     values = with_defaults("suite", kind, suite.defaults, params, where=where)
     unnamed = {SIZE, *suite.places}
     changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key not in unnamed]
-    changed += [] if written is None else ["text"]
+    changed += [] if written is None or suite.open_ended else ["text"]
+    written = suite.longest if written is None and suite.open_ended else written
     full = name or (f"{kind}({','.join(changed)})" if changed else kind)
     spec = SuiteSpec(name=full, kind=kind, version=suite.version, params=values, limit=limit, places=suite.places)
     content = (contents or {}).get(full) or identify(spec, where=where)

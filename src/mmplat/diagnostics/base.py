@@ -1,0 +1,112 @@
+"""What a diagnostic is, and what is kept of it: a Parquet table that carries its versions, and a figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mmplat.artifacts import Results, atomic, write_bytes
+from mmplat.diagnostics.figures import Panel, draw
+from mmplat.diagnostics.reading import Measured
+from mmplat.errors import ConfigError, IncompatibleCell
+from mmplat.metrics import Answered, Metric
+from mmplat.metrics import catalog as metrics
+from mmplat.metrics.intervals import cluster_sums, ratio_interval
+from mmplat.provenance import git_state, packages
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One diagnostic. `version` rises when its numbers move."""
+
+    name: str
+    version: int
+    measure: Callable[..., pl.DataFrame]
+    """(pair, options) → its rows. Raises IncompatibleCell, with the reason, where a pair has nothing to be measured."""
+    panels: Callable[[pl.DataFrame], list[Panel]]
+    """The rows of one pair → what is drawn of it."""
+    x: str = ""
+    y: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a diagnostic found in a campaign, and of which pairs it found nothing, and why."""
+
+    table: pl.DataFrame
+    skipped: dict[str, str]
+
+
+def run(diagnostic: Diagnostic, pairs: Sequence[Measured], **options: Any) -> Found:
+    """Measures every pair; all of them impossible is an error."""
+    tables, skipped = [], {}
+    for pair in pairs:
+        try:
+            rows = diagnostic.measure(pair, **options)
+        except IncompatibleCell as error:
+            skipped[pair.title] = str(error)
+            continue
+        names = [pl.lit(pair.pair.model.name).alias("model"), pl.lit(pair.pair.suite.name).alias("suite")]
+        tables.append(rows.select(*names, pl.all()))
+    if not tables:
+        reasons = "; ".join(f"{title}: {reason}" for title, reason in skipped.items())
+        raise ConfigError(f"There is nothing to diagnose for `{diagnostic.name}`. {reasons}.")
+    return Found(pl.concat(tables), skipped)
+
+
+def keep(diagnostic: Diagnostic, campaign: str, table: pl.DataFrame, results: Results, **options: Any) -> Path:
+    """Writes NAME.parquet and NAME.svg below the campaign; returns the path of the table."""
+    path = results.diagnostic(campaign, diagnostic.name, "parquet")
+    write_bytes(results.diagnostic(campaign, diagnostic.name, "svg"), figure(diagnostic, table).encode())
+    revision, dirty = git_state()
+    about = {
+        "diagnostic": diagnostic.name,
+        "version": diagnostic.version,
+        "campaign": campaign,
+        "options": options,
+        "versions": packages(),
+        "git": {"revision": revision, "dirty": dirty},
+    }
+    arrow = table.to_arrow()
+    with atomic(path) as temporary:
+        pq.write_table(arrow.replace_schema_metadata({"mmplat": json.dumps(about, sort_keys=True)}), temporary)
+    return path
+
+
+def figure(diagnostic: Diagnostic, table: pl.DataFrame) -> str:
+    """Panels of all pairs in one SVG."""
+    each = table.partition_by("model", "suite", maintain_order=True)
+    return draw([panel for rows in each for panel in diagnostic.panels(rows)], x=diagnostic.x, y=diagnostic.y)
+
+
+def title_of(rows: pl.DataFrame) -> str:
+    return f"{rows['model'][0]} × {rows['suite'][0]}"
+
+
+def simple_metrics(names: Iterable[str], *, binary: bool) -> list[Metric]:
+    """The metrics of these names that are a ratio of sums over single samples and mean something here."""
+    found = [metrics.get(name) for name in names]
+    return [m for m in found if isinstance(m, Metric) and m.unit is None and (binary or not m.binary)]
+
+
+def interval(answers: Answered, metric: Metric, cluster: NDArray[np.int64]) -> dict[str, float | None]:
+    """value, low and high of one metric of one cell."""
+    numerator, denominator = (part[:, None] for part in metric.ratio(answers))
+    _, codes = np.unique(cluster, return_inverse=True)
+    sums = [cluster_sums(part, codes, int(codes.max()) + 1) for part in (numerator, denominator)]
+    return named(*ratio_interval(*sums, n=len(cluster)))
+
+
+def named(value: Any, low: Any, high: Any, prefix: str = "") -> dict[str, float | None]:
+    """An interval of one column as columns of a table; undefined numbers are null."""
+    names = (f"{prefix}value" if not prefix else prefix.rstrip("_"), f"{prefix}low", f"{prefix}high")
+    numbers = (float(np.ravel(one)[0]) for one in (value, low, high))
+    return {name: None if np.isnan(number) else number for name, number in zip(names, numbers, strict=True)}

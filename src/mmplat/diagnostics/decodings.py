@@ -1,0 +1,190 @@
+"""Which decoding is best for a model on a suite, and how far do default settings fall short of it?
+
+Chosen on one half of the samples and reported on the other: the best of many noisy numbers is too good on the data that chose it.
+Halves hold whole clusters, and are drawn by a seed. `optimism` is how much better the chosen decoding looks on the half that
+chose it, as the mean over many such splits (`chosen_again`: in which share of them the same one wins), so that the two halves'
+own difference cancels.
+
+Over all suites of a model, the score of a decoding is the plain mean of the metric over suites, each suite counting once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mmplat.decoding import parse_decoding
+from mmplat.diagnostics.base import Diagnostic, named, simple_metrics, title_of
+from mmplat.diagnostics.differences import Estimate, Interval, Z95, estimate
+from mmplat.diagnostics.figures import Panel, Point, Series
+from mmplat.diagnostics.reading import Floats, Measured
+from mmplat.errors import ConfigError, IncompatibleCell
+from mmplat.metrics import Metric
+from mmplat.metrics.intervals import cluster_sums
+
+DEFAULTS = ("sample", "greedy")
+"""What is used when nobody chose: the papers' default, and most servers' for closed questions."""
+SPLITS = 200
+OVERALL = "overall"
+EXPECTED = "expected_"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One suite's metric of every decoding: on the half that chooses and the half that reports, for many splits."""
+
+    chooses: Floats  # (split, decoding)
+    reports: Floats
+    reported: Estimate
+    """On the second half of the first split, with its errors per cluster."""
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a campaign."""
+
+    method: str = "naive"
+    metric: str = "expected_accuracy"
+    seed: int = 0
+
+    @property
+    def of(self) -> Metric:
+        found = simple_metrics([self.metric.removeprefix(EXPECTED)], binary=True)
+        if not found or found[0].higher_is_better is None:
+            raise ConfigError(f"Metric {self.metric!r} has no best: give one of single samples in which more is better, or less.")
+        return found[0]
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.of.higher_is_better else -1
+
+
+def best(pairs: Sequence[Measured], question: Question) -> pl.DataFrame:
+    """One row per model and suite, and one per model over all its suites where it has several."""
+    if question.of.binary and any(pair.positive is None for pair in pairs):
+        raise ConfigError(f"Metric {question.metric!r} is for yes/no questions; choose suites of those with --suite.")
+    found: list[dict[str, Any]] = []
+    for model in dict.fromkeys(pair.pair.model.name for pair in pairs):
+        own = [pair for pair in pairs if pair.pair.model.name == model]
+        decodings = [name for name in own[0].decodings if all(name in pair.decodings for pair in own)]
+        scores = [_scores(pair, question, decodings) for pair in own]
+        suites = [pair.pair.suite.name for pair in own]
+        head = {"model": model, "method": question.method, "metric": question.metric}
+        found += [head | {"suite": name} | _row(decodings, [one], question) for name, one in zip(suites, scores, strict=True)]
+        if len(own) > 1:
+            found.append(head | {"suite": OVERALL} | _row(decodings, scores, question))
+    table = pl.DataFrame(found, infer_schema_length=None)
+    return table.select("model", "suite", pl.all().exclude("model", "suite"))
+
+
+def _scores(pair: Measured, question: Question, decodings: list[str]) -> Scores:
+    runs = {run.decoding: run for run in pair.answers(method=question.method)}
+    decided = np.logical_and.reduce([runs[name].decided for name in decodings])
+    rows = np.flatnonzero(decided)
+    expected = question.metric.startswith(EXPECTED)
+    parts = [question.of.ratio(pair.answered(runs[name], rows, expected=expected)) for name in decodings]
+    numerator, denominator = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
+    _, cluster = np.unique(pair.cluster[rows], return_inverse=True)
+    halves = first_halves(int(cluster.max()) + 1, question.seed)
+    sums = [cluster_sums(part, cluster, halves.shape[1]) for part in (numerator, denominator)]
+    chooses, reports = (side @ sums[0] / (side @ sums[1]) for side in (halves, 1 - halves))
+    second = ~halves[0].astype(bool)[cluster]
+    reported = estimate(numerator[second], denominator[second], cluster[second])
+    return Scores(chooses, reports, reported, int(second.sum()))
+
+
+def first_halves(clusters: int, seed: int) -> NDArray[np.float64]:
+    """Which clusters choose (split, cluster), 1 or 0; the first split is the one that is reported."""
+    if clusters < 4:
+        raise IncompatibleCell(f"{clusters} clusters of samples cannot be split into two halves")
+    rng = np.random.default_rng(seed)
+    order = rng.permuted(np.tile(np.arange(clusters), (SPLITS, 1)), axis=1)
+    return (order < clusters // 2).astype(np.float64)
+
+
+def _row(decodings: list[str], scores: Sequence[Scores], question: Question) -> dict[str, Any]:
+    chooses, reports = (np.mean([getattr(one, side) for one in scores], axis=0) for side in ("chooses", "reports"))
+    chosen = (question.sign * chooses).argmax(axis=1)
+    lost = (question.sign * chooses).argmin(axis=1)
+    each = np.arange(len(chosen))
+    optimism = question.sign * (chooses[each, chosen] - reports[each, chosen])
+    pick = int(chosen[0])
+    row = {
+        "decodings": len(decodings),
+        "best": decodings[pick],
+        **_value([one.reported for one in scores], pick),
+        "n": sum(one.n for one in scores),
+        "on_same_data": float(chooses[0, pick]),
+        "optimism": float(optimism.mean()),
+        "chosen_again": float((chosen == pick).mean()),
+    }
+    against = {name: decodings.index(name) for name in DEFAULTS if name in decodings} | {"worst": int(lost[0])}
+    for name in (*DEFAULTS, "worst"):
+        at = against.get(name)
+        gain = NOTHING if at is None else _gain(scores, pick, at, question.sign)
+        row |= named(*gain, prefix=f"over_{name}_")
+    return row | {"worst": decodings[int(lost[0])]}
+
+
+NOTHING = (np.nan, np.nan, np.nan)
+
+
+def _value(estimates: Sequence[Estimate], at: int) -> dict[str, float | None]:
+    """The mean over suites of one decoding, which are independent samples."""
+    value = np.mean([one.value[at] for one in estimates])
+    half = Z95 * np.sqrt(sum((one.errors[:, at] ** 2).sum() for one in estimates)) / len(estimates)
+    return named(value, max(value - half, 0.0), min(value + half, 1.0))
+
+
+def _gain(scores: Sequence[Scores], one: int, other: int, sign: int) -> Interval:
+    """How much better one decoding is than another on the second halves, paired; the mean over suites."""
+    each = [_column(s.reported, one).minus(_column(s.reported, other)) for s in scores]
+    value = sign * np.mean([value for value, _, _ in each], axis=0)
+    half = np.sqrt(np.sum([((high - low) / 2) ** 2 for _, low, high in each], axis=0)) / len(each)
+    return value, value - half, value + half
+
+
+def _column(estimates: Estimate, at: int) -> Estimate:
+    return Estimate(estimates.value[[at]], estimates.errors[:, [at]])
+
+
+def sweep(pair: Measured, *, method: str = "naive", metric: str = "expected_accuracy", seed: int = 0) -> pl.DataFrame:
+    """The metric of every decoding on all samples, for the figure: what is chosen is not read off here."""
+    question = Question(method, metric, seed)
+    runs = pair.answers(method=method)
+    rows = np.flatnonzero(np.logical_and.reduce([run.decided for run in runs]))
+    expected = metric.startswith(EXPECTED)
+    parts = [question.of.ratio(pair.answered(run, rows, expected=expected)) for run in runs]
+    found = estimate(*(np.stack(part, axis=1) for part in zip(*parts, strict=True)), pair.cluster[rows])
+    spread = Z95 * np.sqrt((found.errors**2).sum(axis=0))
+    return pl.DataFrame(
+        {
+            "decoding": [run.decoding for run in runs],
+            "value": found.value,
+            "low": np.clip(found.value - spread, 0, 1),
+            "high": np.clip(found.value + spread, 0, 1),
+            "n": len(rows),
+        }
+    )
+
+
+def panels(rows: pl.DataFrame) -> list[Panel]:
+    """One line per setting that is swept alone; top-k on a logarithmic axis would need another, so it stands by its share."""
+    lines: dict[str, list[Point]] = {"temperature": [], "top-p": []}
+    for row in rows.to_dicts():
+        spec = parse_decoding(row["decoding"])
+        point = [row["value"], row["low"], row["high"]]
+        if not spec.greedy and spec.top_k is None and spec.top_p is None:
+            lines["temperature"].append(Point(spec.temperature, *point))
+        elif spec.top_p is not None and spec.top_k is None and spec.temperature == 1:
+            lines["top-p"].append(Point(spec.top_p, *point))
+    return [Panel(title_of(rows), [Series(name, points) for name, points in lines.items() if points])]
+
+
+DIAGNOSTIC = Diagnostic("decodings", 1, sweep, panels, x="temperature, or top-p", y="metric")

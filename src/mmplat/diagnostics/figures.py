@@ -1,0 +1,159 @@
+"""Points with intervals, one panel per model and suite, as SVG text: the one kind of figure that all diagnostics need.
+
+It is written by hand because nothing that is installed with mmplat draws without a browser: altair (dashboard) writes a
+description that JavaScript draws, and a plotting library would be the largest dependency of a page of code. SVG is shown by any
+browser, by GitHub and by LaTeX's tools, and two figures can be compared as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+WIDTH, HEIGHT, COLUMNS = 380, 240, 3
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 42
+LINE = 14
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933", "#882255", "#44aa99")
+"""Okabe and Ito's colours first: they are told apart by people who see fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value over a place on the x axis: a number, or a name."""
+
+    x: float | str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one colour, joined where x is a number."""
+
+    name: str
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One pair of axes."""
+
+    title: str
+    series: Sequence[Series]
+    diagonal: bool = False
+    """Draws where value and x are equal."""
+
+
+def draw(panels: Sequence[Panel], *, x: str, y: str) -> str:
+    """All panels under each other, three in a row, with one legend."""
+    names = list(dict.fromkeys(series.name for panel in panels for series in panel.series))
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // COLUMNS)
+    width, height = columns * WIDTH, rows * HEIGHT + LINE * (len(names) + 1)
+    body = [
+        f'<g transform="translate({i % COLUMNS * WIDTH},{i // COLUMNS * HEIGHT})">{_panel(panel, colours, x, y)}</g>'
+        for i, panel in enumerate(panels)
+    ]
+    body += [
+        f'<g transform="translate({LEFT},{rows * HEIGHT + LINE * i})"><circle cx="4" cy="6" r="4" fill="{colours[name]}"/>'
+        f"{_text(14, 10, name)}</g>"
+        for i, name in enumerate(names)
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="11"><rect width="{width}" height="{height}" fill="white"/>\n'
+        + "\n".join(body)
+        + "\n</svg>\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """From data to a length in the figure."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+
+    def at(self, value: float) -> float:
+        return round(self.start + (value - self.low) / (self.high - self.low) * (self.stop - self.start), 2)
+
+    @property
+    def ticks(self) -> list[float]:
+        return [self.low + (self.high - self.low) * i / 4 for i in range(5)]
+
+
+def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
+    points = [point for series in panel.series for point in series.points]
+    names = list(dict.fromkeys(p.x for p in points if isinstance(p.x, str)))
+    place = {name: float(i) for i, name in enumerate(names)}
+    numbers = [float(p.x) for p in points if not isinstance(p.x, str)]
+    across = _axis([-0.5, len(names) - 0.5] if names else numbers, LEFT, WIDTH - RIGHT)
+    up = _axis([v for p in points for v in (p.value, p.low, p.high) if v is not None], HEIGHT - BOTTOM, TOP)
+    parts = [_text(LEFT, 16, panel.title, weight="bold"), _frame(across, up, names, x, y)]
+    if panel.diagonal:
+        ends = max(across.low, up.low), min(across.high, up.high)
+        parts.append(_line(across.at(ends[0]), up.at(ends[0]), across.at(ends[1]), up.at(ends[1]), "#bbb"))
+    for i, series in enumerate(panel.series):
+        aside = (i - (len(panel.series) - 1) / 2) * min(5.0, 30 / len(panel.series)) if names else 0.0
+        placed = [(across.at(place[p.x] if isinstance(p.x, str) else p.x) + aside, p) for p in series.points]
+        parts += _marks(placed, up, colours[series.name], joined=not names)
+    return "".join(parts)
+
+
+def _axis(values: Sequence[float], start: float, stop: float) -> _Axis:
+    """An axis that holds all values with a little air; one value alone gets a unit around it."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    air = (high - low) * 0.04 or 0.5
+    return _Axis(low - air, high + air, start, stop)
+
+
+def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> str:
+    parts = [
+        _line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#444"),
+        _line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#444"),
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x, anchor="middle"),
+        f'<g transform="translate(12,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">{_text(0, 0, y, anchor="middle")}</g>',
+    ]
+    if up.low < 0 < up.high:
+        parts.append(_line(LEFT, up.at(0), WIDTH - RIGHT, up.at(0), "#bbb"))
+    for tick in up.ticks:
+        parts.append(_text(LEFT - 4, up.at(tick) + 4, f"{tick:.2f}", anchor="end"))
+    if not names:
+        parts += [_text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.2f}", anchor="middle") for t in across.ticks]
+    slanted = len(names) > 6
+    for i, name in enumerate(names):
+        turn = "rotate(-40)" if slanted else ""
+        label = _text(0, 0, name, anchor="end" if slanted else "middle")
+        parts.append(f'<g transform="translate({across.at(i)},{HEIGHT - BOTTOM + 13}) {turn}">{label}</g>')
+    return "".join(parts)
+
+
+def _marks(placed: Sequence[tuple[float, Point]], up: _Axis, colour: str, *, joined: bool) -> list[str]:
+    shown = [(at, up.at(point.value)) for at, point in placed if point.value is not None]
+    parts = []
+    if joined and len(shown) > 1:
+        path = " ".join(f"{at},{height}" for at, height in shown)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-opacity=".5"/>')
+    for at, point in placed:
+        if point.low is not None and point.high is not None:
+            parts.append(_line(at, up.at(point.low), at, up.at(point.high), colour))
+    parts += [f'<circle cx="{round(at, 2)}" cy="{height}" r="2.5" fill="{colour}"/>' for at, height in shown]
+    return parts
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+    ends = " ".join(
+        f'{name}="{round(v, 2)}"' for name, v in zip(("x1", "y1", "x2", "y2"), (x1, y1, x2, y2), strict=True)
+    )
+    return f'<line {ends} stroke="{colour}"/>'
+
+
+def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
+    style = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    style += ' font-weight="bold"' if weight == "bold" else ""
+    return f'<text x="{round(x, 2)}" y="{round(y, 2)}"{style}>{escape(text)}</text>'

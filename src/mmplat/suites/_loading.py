@@ -1,0 +1,82 @@
+"""What every suite that reads data shares: local files or tables, or a dataset of the hub; their content; and their count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmplat.errors import ConfigError
+from mmplat.records import SuiteSpec
+from mmplat.suites import _hub
+from mmplat.suites._files import Question, Row, finished, table_files, table_rows
+from mmplat.suites.base import LeftOut, RawSample
+
+Asked = Question | LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """One benchmark's data in the layouts in which it is published."""
+
+    what: str
+    """What `path` should be, for messages."""
+    hub: Callable[[SuiteSpec], Iterator[Row]]
+    """Rows of the hub's dataset."""
+    of_table: Callable[[Iterable[Row], SuiteSpec], Iterator[Asked]]
+    """Questions of such rows, from the hub or from Parquet files."""
+    files: Callable[[SuiteSpec, Path], Mapping[str, Path]] | None = None
+    """The question files of its own layout below `path`; None: it is published as tables only."""
+    questions: Callable[[SuiteSpec, Path], Sequence[Question]] | None = None
+    """Questions of those files."""
+    is_read: Callable[[SuiteSpec, Path], bool] = lambda spec, table: True
+    """Whether a Parquet file is of this suite."""
+
+    def samples(self, spec: SuiteSpec) -> Iterator[RawSample | LeftOut]:
+        if spec.params["hub"]:
+            return finished(self.of_table(self.hub(spec), spec), spec)
+        path, tables = self._local(spec)
+        if tables:
+            return finished(self.of_table(table_rows(tables, path), spec), spec)
+        return finished(self._questions(spec, path), spec)
+
+    def sources(self, spec: SuiteSpec) -> Mapping[str, Path | str]:
+        """Everything that is read: question files, and every image that is asked about."""
+        if spec.params["hub"]:
+            return _hub.pinned(spec)
+        path, tables = self._local(spec)
+        if tables:
+            return {table.relative_to(path).as_posix(): table for table in tables}
+        assert self.files is not None
+        questions = self._questions(spec, path)
+        images = {image for q in questions for image in q.images if isinstance(image, Path)}
+        # An image is named by its last folders: what lies above them is of one machine.
+        return {**self.files(spec, path), **{"/".join(image.parts[-3:]): image for image in sorted(images)}}
+
+    def count(self, spec: SuiteSpec) -> int | None:
+        """Tables are counted when they are prepared; so are files that are gone since."""
+        if spec.params["hub"] or not Path(spec.params["path"]).exists():
+            return None
+        path, tables = self._local(spec)
+        if tables:
+            return None
+        found = len(self._questions(spec, path))
+        return found if spec.limit is None else min(found, spec.limit)
+
+    def _local(self, spec: SuiteSpec) -> tuple[Path, list[Path]]:
+        """`path`, and the tables that lie there."""
+        if not spec.params["path"]:
+            raise ConfigError(
+                f"give the data as `path` ({self.what}), or as `hub` with a `revision` (docs/benchmarks.md)."
+            )
+        path = Path(spec.params["path"])
+        if not path.exists():
+            raise ConfigError(f"there is no {path}. `path` is {self.what}.")
+        tables = [table for table in table_files(path) if self.is_read(spec, table)] if path.is_dir() else []
+        if not tables and self.questions is None:
+            raise ConfigError(f"{path} holds no such data. `path` is {self.what}.")
+        return path, tables
+
+    def _questions(self, spec: SuiteSpec, path: Path) -> Sequence[Question]:
+        assert self.questions is not None
+        return self.questions(spec, path)

@@ -1,0 +1,180 @@
+"""The executor on a real SLURM with jobs that do next to nothing: arrays, resources, and what is said of failures."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import BIN, ROOT, Campaign, comparable, rows_asked
+from slurm_cluster import Cluster
+
+pytestmark = pytest.mark.slow
+
+TRIVIAL = """
+localrules: all
+
+rule all:
+    input: expand("{size}/{n}", size=["small", "large"], n=range(3))
+
+rule small:
+    output: "small/{n}"
+    resources: runtime=5, mem_mb=100, gpu=1
+    shell: "echo $SLURM_ARRAY_JOB_ID $CUDA_VISIBLE_DEVICES > {output}; sleep 2"
+
+rule large:
+    output: "large/{n}"
+    threads: 2
+    resources: runtime=5, mem_mb=200, slurm_extra="--exclude=n1 --comment=hello"
+    shell: "echo $SLURM_ARRAY_JOB_ID $SLURM_CPUS_PER_TASK $SLURMD_NODENAME > {output}"
+"""
+
+
+def snakemake(cluster: Cluster, folder: Path, snakefile: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Any workflow under the profile, polling every second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Snakefile").write_text(snakefile)
+    options = [
+        "--profile",
+        str(ROOT / "profiles/slurm"),
+        "--workflow-profile",
+        "none",
+        "--retries",
+        "0",
+        "--directory",
+        str(folder),
+    ]
+    command = [str(BIN / "snakemake"), "--snakefile", str(folder / "Snakefile"), *options]
+    command += [
+        "--default-resources",
+        "--set-resources",
+        "--set-threads",
+        "--seconds-between-status-checks",
+        "1",
+        *more,
+    ]
+    return subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=120, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def trivial(cluster, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trivial")
+    done = snakemake(cluster, folder, TRIVIAL)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def words(folder: Path, rule: str) -> list[list[str]]:
+    return [(folder / rule / str(n)).read_text().split() for n in range(3)]
+
+
+def test_jobs_of_a_round_with_equal_resources_are_one_array(trivial):
+    arrays = {rule: {one[0] for one in words(trivial, rule)} for rule in ("small", "large")}
+    assert {len(ids) for ids in arrays.values()} == {1}
+    assert arrays["small"] != arrays["large"]
+
+
+def test_each_job_has_a_gpu_of_its_own(trivial):
+    devices = [one[1] for one in words(trivial, "small")]
+    assert set(devices) <= {"0", "1"}
+
+
+def test_cpus_and_more_sbatch_options_arrive(trivial):
+    assert {(cpus, node != "n1") for _, cpus, node in words(trivial, "large")} == {("2", True)}
+
+
+def test_files_of_jobs_that_went_well_are_gone(trivial):
+    kinds = {path.suffix for path in (trivial / ".snakemake/submitit").iterdir()}
+    assert kinds <= {".sh", ".lock", ".jsonl"}
+
+
+def test_arrays_above_the_limit_are_split(cluster, tmp_path):
+    done = snakemake(cluster, tmp_path, TRIVIAL, "--submitit-max-array-size", "2", "--until", "small")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(" as ")[0] for line in done.stderr.splitlines() if line.startswith("Submitted")] == [
+        "Submitted 2 × small",
+        "Submitted 1 × small",
+    ]
+
+
+def test_at_most_as_many_tasks_run_at_once_as_the_profile_says(cluster, tmp_path):
+    done = snakemake(cluster, tmp_path, TRIVIAL, "--submitit-array-parallelism", "1", "--until", "small")
+    assert done.returncode == 0, done.stderr
+    script = next((tmp_path / ".snakemake/submitit").glob("*_submission.sh")).read_text()
+    assert "#SBATCH --array=0-2%1" in script
+
+
+FAILING = """
+rule fails:
+    output: "never"
+    resources: runtime=5
+    shell: "echo the last thing it said >&2; exit 7"
+"""
+
+
+def test_a_failure_names_its_state_its_logs_and_its_last_words(cluster, tmp_path):
+    done = snakemake(cluster, tmp_path, FAILING)
+    assert done.returncode == 1
+    logs = [line for line in done.stderr.splitlines() if line.strip().startswith(("stdout: ", "stderr: "))]
+    assert len(logs) == 2
+    assert all(Path(line.split(": ", 1)[1]).exists() for line in logs)
+    assert "ended as FAILED on n" in done.stderr
+    assert "the last thing it said" in done.stderr.partition("Its last words:")[2]
+
+
+def test_what_slurm_never_takes_fails_at_once_with_its_words(cluster, tmp_path):
+    refused = FAILING.replace("runtime=5", "runtime=5, slurm_partition='nowhere'")
+    done = snakemake(cluster, tmp_path, refused)
+    assert done.returncode == 1
+    assert "SLURM does not take the jobs" in done.stderr
+    assert "invalid partition" in done.stderr.lower()
+    assert "Trying again" not in done.stderr
+
+
+def test_a_resource_that_cannot_be_passed_on_is_one_clear_error(cluster, tmp_path):
+    done = snakemake(cluster, tmp_path, FAILING.replace("runtime=5", "runtime=5, slurm_extra='-x n1'"))
+    assert done.returncode == 1
+    assert "Rule fails: slurm_extra: '-x' in '-x n1'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_head_in_one_directory_is_told_who_the_first_is(cluster, tmp_path):
+    first = Campaign(tmp_path / "work", cluster)
+    first.start()
+    try:
+        first.wait_until_asking()
+        first_process = first.head
+        second = Campaign(tmp_path / "work", cluster)
+        assert second.run() == 1
+        assert f"Another Snakemake (process {first_process.pid} on" in second.said
+        assert first.finish() == 0
+    finally:
+        first.end()
+
+
+@pytest.fixture(scope="module")
+def whole_way(cluster, tmp_path_factory):
+    """A grid with a real model on SLURM and on this machine alone, from the grid file to the leaderboard."""
+    folder = tmp_path_factory.mktemp("whole")
+    grid = (ROOT / "config/grids/smoke.yaml").read_text().replace("[fake]", "[fake, tiny]").replace("[0, 1]", "[0]")
+    on_slurm = Campaign(folder / "slurm", cluster, grid=grid)
+    assert on_slurm.run(until="") == 0, on_slurm.said
+    alone = Campaign(folder / "alone", cluster, grid=grid, profile="default", options=("--until", "decide"))
+    assert alone.run(until="") == 0, alone.said
+    return on_slurm, alone
+
+
+def test_the_whole_way_on_slurm_gives_the_tables_of_one_machine(whole_way):
+    on_slurm, alone = whole_way
+    assert on_slurm.array.isdigit()
+    assert rows_asked(on_slurm.results).equals(rows_asked(alone.results))
+    for name in ("predictions", "runs", "metrics"):
+        assert comparable(on_slurm.table(name)).equals(comparable(alone.table(name))), name
+    assert on_slurm.results.leaderboard("smoke", "md").read_text().startswith("# smoke")
+
+
+def test_the_same_command_again_has_nothing_to_do(whole_way):
+    on_slurm, _ = whole_way
+    before = on_slurm.said
+    assert on_slurm.run("--dry-run", until="") == 0
+    assert "Nothing to be done" in on_slurm.said[len(before) :]
