@@ -128,21 +128,31 @@ def _batch_json(batch: BatchState) -> dict[str, Any]:
 def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) -> Progress:
     """Reads the done-markers and heartbeats of a plan."""
     now = now or datetime.now(UTC)
-    beats = {job.key: read_heartbeat(results.heartbeat(job.key)) for job in plan.jobs}
-    paths = {job.key: results.batch_done(job.key) for job in plan.jobs}
-    markers = {key: read_json(path, made_by="mmplat ask") for key, path in paths.items() if path.exists()}
-    rate = rate_from(rates_of(filter(None, beats.values())))
+    files = [(job, _files(job, results)) for job in plan.jobs]
+    rate = rate_from(rates_of(said.beat for _, said in files if said.beat))
     decided = [results.decided(plan.grid.campaign, p.model.name, p.suite.name) / "decided.json" for p in plan.pairs]
     return Progress(
         campaign=plan.grid.campaign,
-        batches=tuple(
-            _state(job, _expected(plan, job), markers.get(job.key), beats[job.key], rate, now) for job in plan.jobs
-        ),
+        batches=tuple(_state(job, _expected(plan, job), said, rate, now) for job, said in files),
         pairs=len(decided),
         decided=sum(path.exists() for path in decided),
-        failures=_failures(markers.values()),
+        failures=_failures(said.marker for _, said in files if said.marker),
         now=now,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What the files of a batch say."""
+
+    marker: dict[str, Any] | None
+    beat: Heartbeat | None
+
+
+def _files(job: Job, results: Results) -> _Files:
+    marker = results.batch_done(job.key)
+    asked = read_json(marker, made_by="mmplat ask") if marker.exists() else None
+    return _Files(asked, read_heartbeat(results.heartbeat(job.key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +176,15 @@ def _expected(plan: Plan, job: Job) -> _Expected | None:
     return _Expected(rows, steps)
 
 
-def _state(
-    job: Job,
-    expected: _Expected | None,
-    marker: dict[str, Any] | None,
-    beat: Heartbeat | None,
-    rate: Rate,
-    now: datetime,
-) -> BatchState:
-    status = _status(marker is not None, beat, now)
-    done, total = (beat.rows_done, beat.rows_total) if beat else (0, expected.rows if expected else None)
-    if status == "done" and marker is not None:
-        done = total = marker["asked"] + marker["kept"]
-    elif status == "waiting":
+def _state(job: Job, expected: _Expected | None, said: _Files, rate: Rate, now: datetime) -> BatchState:
+    beat, status = said.beat, _status(said, now)
+    if status == "done" and said.marker:
+        done = total = said.marker["asked"] + said.marker["kept"]
+    elif status == "waiting" or beat is None:
         done, total = 0, expected.rows if expected else None
+    else:
+        done, total = beat.rows_done, beat.rows_total
+    own = beat.rows_per_s if beat and status == "running" else None
     return BatchState(
         key=job.key,
         model=job.batch.model.name,
@@ -187,34 +192,26 @@ def _state(
         status=status,
         rows_done=done,
         rows_total=total,
-        seconds_left=_seconds_left(job, expected, status, done, total, beat, rate),
+        seconds_left=None if total is None else _seconds(total - done, own, expected, rate(job.batch.model)),
         heartbeat=beat,
     )
 
 
-def _seconds_left(
-    job: Job,
-    expected: _Expected | None,
-    status: BatchStatus,
-    done: int,
-    total: int | None,
-    beat: Heartbeat | None,
-    rate: Rate,
-) -> float | None:
+def _seconds(rows: int, own: float | None, expected: _Expected | None, steps_per_s: float | None) -> float | None:
     """By what this very job does, while it runs; else by what its model was measured or estimated to do."""
-    if total is None or status == "done":
-        return None if total is None else 0.0
-    if status == "running" and beat is not None and beat.rows_per_s:
-        return (total - done) / beat.rows_per_s
-    per_s = rate(job.batch.model)
-    return expected.steps / per_s * (1 - done / max(total, 1)) if expected and per_s else None
+    if rows == 0:
+        return 0.0
+    if own:
+        return rows / own
+    return rows * expected.steps / max(expected.rows, 1) / steps_per_s if expected and steps_per_s else None
 
 
-def _status(asked: bool, beat: Heartbeat | None, now: datetime) -> BatchStatus:
+def _status(said: _Files, now: datetime) -> BatchStatus:
     """A job that runs comes first: the marker may be that of an earlier asking."""
+    beat = said.beat
     if beat is not None and beat.alive(now):
         return "running"
-    if asked:
+    if said.marker is not None:
         return "done"
     if beat is None or beat.state == "finished":  # Snakemake removes the marker of a batch that is to be asked again
         return "waiting"

@@ -26,11 +26,28 @@ class ViewSpec(Record):
     kind: str
     version: int = 1
     params: dict[str, int | float | str] = Field(default_factory=dict)
+    main: str | None = Field(None, exclude_if=lambda main: main is None)
+    """What is asked by the main view at whose likeliest tokens it is kept; None: by the image."""
+
+    @property
+    def asked(self) -> str:
+        """What the model is asked: views that differ in nothing else share a forward."""
+        return content_id({"kind": self.kind, "params": self.params, "version": self.version})
 
     @property
     def key(self) -> str:
         """Identity of the view in the evidence: two spellings of one view share their evidence."""
-        return content_id({"kind": self.kind, "params": self.params, "version": self.version})
+        return self.asked if self.main is None else content_id([self.asked, self.main])
+
+    @property
+    def main_key(self) -> str | None:
+        """Key of its main view, its own where it is one; None: the image."""
+        return None if self.main is None else content_id([self.main, self.main])
+
+    def seen_from(self, main: ViewSpec) -> ViewSpec:
+        """This view for a method that answers from `main`, or `main` itself as such."""
+        name = self.name if self.asked == main.asked else f"{self.name}@{main.name}"
+        return self.model_copy(update={"name": name, "main": main.asked})
 
 
 class DecodingSpec(Record):

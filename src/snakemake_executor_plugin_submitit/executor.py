@@ -71,15 +71,20 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
             self.logger.info(f"Job {job.jobid} ({job.name}) goes on as {external}, which an earlier run submitted.")
             self._watch(job, external)
         fresh = [job for job in jobs if job not in running]
-        for needs, group in grouped(fresh, {job: self._needs(job) for job in fresh}).items():
+        for needs, group in grouped(self._needs(fresh)).items():
             for piece in split(group, self._until_answered(lambda: self.backend.largest_array)):
                 self._submit(needs, piece)
 
-    def _needs(self, job: Any) -> Needs:
-        try:
-            return needs_of(job.name, job.threads, job.resources, memory_factor=2 ** self._memory_factor[job])
-        except BadNeeds as error:
-            raise WorkflowError(f"Rule {job.name}: {error}") from None
+    def _needs(self, jobs: Sequence[Any]) -> dict[Any, Needs]:
+        """What each job asks for. A job that asks for what cannot be fails, and the others go on."""
+        needs = {}
+        for job in jobs:
+            try:
+                factor = 2 ** self._memory_factor[job]
+                needs[job] = needs_of(job.name, job.threads, job.resources, memory_factor=factor)
+            except BadNeeds as error:
+                self.report_job_error(SubmittedJobInfo(job), msg=f"Rule {job.name}: {error}\n")
+        return needs
 
     def _submit(self, needs: Needs, jobs: Sequence[Any]) -> None:
         try:

@@ -6,14 +6,14 @@ The names are those that Snakemake's official slurm executor reads, so one workf
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 DEFAULT_RUNTIME_MIN = 60
 """For a rule that says nothing. submitit's own default is 5 minutes, which no job of ours would survive."""
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -35,8 +35,8 @@ class Needs:
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
-    extra: str = ""
-    """More sbatch options, in sbatch's long spelling."""
+    extra: tuple[tuple[str, str | bool], ...] = ()
+    """More sbatch options; True stands for a flag."""
 
     def sbatch(self, *, signal_delay_s: int, parallel: int) -> dict[str, Any]:
         """These needs in the words of submitit's SlurmExecutor."""
@@ -47,7 +47,7 @@ class Needs:
             "constraint": self.constraint,
             "gpus_per_node": self._gpus(),
         }
-        more: dict[str, Any] = {"requeue": True, **parse_extra(self.extra)}
+        more: dict[str, Any] = {"requeue": True, **dict(self.extra)}
         if self.mem_mb is not None:
             more["mem"] = f"{self.mem_mb}M"
         return {
@@ -83,13 +83,13 @@ def needs_of(rule: str, threads: int, resources: Mapping[str, Any], *, memory_fa
         account=resources.get("slurm_account") or None,
         qos=resources.get("qos") or None,
         constraint=resources.get("constraint") or None,
-        extra=str(resources.get("slurm_extra") or ""),
+        extra=parse_extra(str(resources.get("slurm_extra") or "")),
     )
 
 
-def parse_extra(text: str) -> dict[str, Any]:
-    """`--exclude=n[3-4] --exclusive` → {"exclude": "n[3-4]", "exclusive": True}."""
-    options: dict[str, Any] = {}
+def parse_extra(text: str) -> tuple[tuple[str, str | bool], ...]:
+    """`--exclude=n[3-4] --exclusive` → (("exclude", "n[3-4]"), ("exclusive", True))."""
+    options = []
     for word in shlex.split(text):
         name, _, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not name:
@@ -97,15 +97,15 @@ def parse_extra(text: str) -> dict[str, Any]:
                 f"slurm_extra: {word!r} in {text!r} is no option that can be passed on. Write every sbatch option in its long "
                 "spelling with an equals sign, such as `--exclude=n3 --exclusive`."
             )
-        options[name] = value or True
-    return options
+        options.append((name, value or True))
+    return tuple(options)
 
 
-def grouped(items: Iterable[Item], key: Mapping[Item, Key]) -> dict[Key, list[Item]]:
+def grouped(keys: Mapping[Item, Key]) -> dict[Key, list[Item]]:
     """Items with equal keys together, in the order in which they came."""
     groups: dict[Key, list[Item]] = {}
-    for item in items:
-        groups.setdefault(key[item], []).append(item)
+    for item, key in keys.items():
+        groups.setdefault(key, []).append(item)
     return groups
 
 

@@ -72,8 +72,8 @@ def parse(text: str) -> dict[str, Seen]:
     seen = {}
     for line in text.splitlines():
         job, state, node, reason = (part.strip() for part in line.split("|", 3))
-        # sacct says "CANCELLED by 1000", and puts a plus where it cuts.
-        seen[job] = Seen(state.split()[0].rstrip("+"), reason, "" if node == "None assigned" else node)
+        # sacct says "CANCELLED by 1000".
+        seen[job] = Seen(state.split()[0], reason, "" if node == "None assigned" else node)
     return seen
 
 

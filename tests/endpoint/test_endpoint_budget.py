@@ -43,12 +43,15 @@ def test_money_is_counted_by_the_prices_of_the_grid(planned, results, grid, endp
     assert 0.002 - each < len(endpoint.headers) * each <= 0.002
 
 
-def test_until_a_request_has_told_its_cost_only_one_is_on_its_way(planned, results, grid, endpoint):
-    endpoint.usage = {"prompt_tokens": 900, "completion_tokens": 1}
-    endpoint.always = slowly(0.02)
+def test_until_a_picture_has_told_its_cost_only_one_is_on_its_way(planned, results, grid, endpoint):
+    def is_dear(handler, body):
+        endpoint.usage = {"prompt_tokens": 900, "completion_tokens": 1}
+        return slowly(0.02)(handler, body)
+
+    endpoint.always = is_dear
     with pytest.raises(BudgetSpent):
-        ask_all(planned(grid(limit=30, concurrency=8, max_tokens_spent=1900)), results)
-    assert len(endpoint.headers) == 2  # the check and one sample; eight at once would have cost 8,109
+        ask_all(planned(grid(limit=30, concurrency=8, max_tokens_spent=1950)), results)
+    assert len(endpoint.bodies) == 2  # the cheap check told nothing of pictures: eight at once would have cost 7,208
 
 
 def test_a_cap_needs_an_endpoint_that_tells_what_it_used(planned, results, grid, endpoint):

@@ -147,6 +147,17 @@ def test_what_a_reference_did_not_tell_is_not_taken_for_anything(results, grid, 
         spelled = {i for i, of in zip(row["spelling_ids"], row["spelling_of"], strict=True) if of == 1}
         needs_no = len(plausible) > 1 and bool(set(plausible) & spelled)
         assert needs_no == (row["error"] is not None)
+    (again,) = ask_all(ran.plan, results)
+    assert again.asked == 0  # it would tell no more
+
+
+def test_the_only_plausible_token_is_said_whatever_a_reference_did_not_tell(results, grid, endpoint):
+    endpoint.told = lambda body: (
+        [("no", -0.01), ("yes", -5.0)] if pictures_of(body) else [("yes", -0.1), ("maybe", -3.0)]
+    )
+    ran = run_grid(grid(methods="vdd-none", limit=6), results)
+    assert set(ran.table("runs")["status"]) == {"done"}
+    assert set(ran.table("predictions")["answer"]) == {"no"}
 
 
 def test_a_broken_part_is_asked_again_from_what_was_kept(results, grid, planned, endpoint):

@@ -146,7 +146,7 @@ def metric_rows(runs: list[RunRecord], extra: int) -> pl.DataFrame:
 PREDICTIONS: dict[str, Any] = {
     "run_id": pl.String, "sample_id": pl.String, "answer": pl.String, "gold": pl.String, "correct": pl.Boolean,
     "p_correct": pl.Float64, "p_other": pl.Float64, "labels": pl.List(pl.String), "probs": pl.List(pl.Float64),
-    "margin": pl.Float32, "near_tie": pl.Boolean, "error": pl.String,
+    "margin": pl.Float32, "near_tie": pl.Boolean, "text": pl.String, "error": pl.String,
 }  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def prediction_rows(runs: list[RunRecord], samples: int) -> pl.DataFrame:
                     "run_id": run.run_id, "sample_id": f"s{index}", "answer": answer, "gold": gold,
                     "correct": answer == gold, "p_correct": p_yes if gold == "yes" else 1 - p_yes, "p_other": 0.0,
                     "labels": list(LABELS),
-                    "probs": [p_yes, 1 - p_yes], "margin": 0.5, "near_tie": False, "error": None,
+                    "probs": [p_yes, 1 - p_yes], "margin": 0.5, "near_tie": False, "text": None, "error": None,
                 }
             )  # fmt: skip
     return pl.DataFrame(rows, schema=PREDICTIONS)

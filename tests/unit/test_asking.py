@@ -142,7 +142,7 @@ def test_a_deleted_image_fails_its_samples_alone_and_says_what_to_do(planned, re
     from mmplat.campaign import progress_of
     from mmplat.deciding import decide
 
-    suite_job._picture.cache_clear()
+    suite_job.picture_of.cache_clear()
     outcome = ask(plan.batches[0], results)
     lost = {s.sample_id for s in samples if s.images == samples[0].images}
     assert {f["sample_id"] for f in outcome.failures} <= lost

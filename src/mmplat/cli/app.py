@@ -15,12 +15,15 @@ from mmplat.cli import (
     catalog,
     db,
     decide,
+    decodings,
+    diagnose,
     leaderboard,
     models,
     plan,
     prepare,
     publish,
     rank,
+    schedule,
     sql,
     status,
     tracking,
@@ -42,6 +45,9 @@ for reader in (leaderboard.leaderboard, sql.sql, status.status):
     app.command()(reader)
 app.command("list")(catalog.list_)
 app.add_typer(models.app, name="models")
+app.add_typer(diagnose.app, name="diagnose")
+app.add_typer(decodings.app, name="decodings")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(world.app, name="world")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(db.app, name="db")

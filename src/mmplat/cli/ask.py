@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmplat.cli.interrupts import interruptible
 from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def ask(
         import torch
 
         torch.set_num_threads(threads)
-    with _interruptible():
+    with interruptible():
         failed = sum(_ask_one(one, place) for one in wanted)
     if failed and not keep_going:
         raise CampaignFailed(
@@ -70,21 +68,3 @@ def _ask_one(batch: Batch, place: Results) -> int:
     if len(outcome.failures) > 5:
         typer.echo(f"… and {len(outcome.failures) - 5} more failed samples, all in the batch's done-marker", err=True)
     return len(outcome.failures)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM, which clusters send before they take a node away, ends the asking as Ctrl-C does: what was asked is kept.
-
-    Only the first of them: a second one must not break off the writing.
-    """
-
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmplat.cli.interrupts import interruptible
 from mmplat.cli.options import ResultsOption
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def run_due(
     from mmplat.errors import CampaignFailed
 
     place = _absolute(artifacts.results(results))
-    firings = schedules.run_due(place, say=typer.echo)
+    with interruptible():
+        firings = schedules.run_due(place, say=typer.echo)
     for firing in firings:
         if firing.outcome == "skipped":
             typer.echo(f"{firing.schedule}: skipped ({firing.reason})")

@@ -64,20 +64,19 @@ def run(diagnostic: Diagnostic, pairs: Sequence[Measured], **options: Any) -> Fo
 
 def keep(diagnostic: Diagnostic, campaign: str, table: pl.DataFrame, results: Results, **options: Any) -> Path:
     """Writes NAME.parquet and NAME.svg below the campaign; returns the path of the table."""
-    path = results.diagnostic(campaign, diagnostic.name, "parquet")
     write_bytes(results.diagnostic(campaign, diagnostic.name, "svg"), figure(diagnostic, table).encode())
+    return keep_table(diagnostic.name, diagnostic.version, campaign, table, results, **options)
+
+
+def keep_table(name: str, version: int, campaign: str, table: pl.DataFrame, results: Results, **options: Any) -> Path:
+    """Writes NAME.parquet; what it was made with is in its metadata, under the key `mmplat`."""
+    path = results.diagnostic(campaign, name, "parquet")
     revision, dirty = git_state()
-    about = {
-        "diagnostic": diagnostic.name,
-        "version": diagnostic.version,
-        "campaign": campaign,
-        "options": options,
-        "versions": packages(),
-        "git": {"revision": revision, "dirty": dirty},
-    }
-    arrow = table.to_arrow()
+    about = {"diagnostic": name, "version": version, "campaign": campaign, "options": options, "versions": packages()}
+    about |= {"git_revision": revision, "git_dirty": dirty}
     with atomic(path) as temporary:
-        pq.write_table(arrow.replace_schema_metadata({"mmplat": json.dumps(about, sort_keys=True)}), temporary)
+        arrow = table.to_arrow().replace_schema_metadata({"mmplat": json.dumps(about, sort_keys=True)})
+        pq.write_table(arrow, temporary, compression="zstd")
     return path
 
 

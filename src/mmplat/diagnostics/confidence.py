@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mmplat.diagnostics.base import Diagnostic, interval, named, simple_metrics, title_of
-from mmplat.diagnostics.differences import estimate
+from mmplat.diagnostics.differences import of_metric
 from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Floats, Measured, Rows, Run
 from mmplat.errors import IncompatibleCell
@@ -61,7 +61,7 @@ def _rows(pair: Measured, run: Run, naive: Run, rows: Rows, metrics: list[Metric
     cluster = pair.cluster[both]
     ours, theirs = pair.answered(run, both), pair.answered(naive, both)
     for metric in metrics:
-        one, other = (estimate(*(p[:, None] for p in metric.ratio(a)), cluster) for a in (ours, theirs))
+        one, other = (of_metric(answers, metric, cluster) for answers in (ours, theirs))
         own = interval(ours, metric, cluster)
         gain = named(*one.minus(other), prefix="gain_") if run is not naive else NO_GAIN
         yield {"metric": metric.name, **own, **gain, "n": len(both)}

@@ -18,14 +18,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mmplat.decoding import parse_decoding
 from mmplat.diagnostics.base import Diagnostic, named, simple_metrics, title_of
-from mmplat.diagnostics.differences import Estimate, Interval, Z95, estimate
+from mmplat.diagnostics.differences import Estimate, Interval, estimate
 from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Floats, Measured
 from mmplat.errors import ConfigError, IncompatibleCell
 from mmplat.metrics import Metric
-from mmplat.metrics.intervals import cluster_sums
+from mmplat.metrics.intervals import Z95, cluster_sums, wilson
 
 DEFAULTS = ("sample", "greedy")
 """What is used when nobody chose: the papers' default, and most servers' for closed questions."""
@@ -57,7 +56,9 @@ class Question:
     def of(self) -> Metric:
         found = simple_metrics([self.metric.removeprefix(EXPECTED)], binary=True)
         if not found or found[0].higher_is_better is None:
-            raise ConfigError(f"Metric {self.metric!r} has no best: give one of single samples in which more is better, or less.")
+            raise ConfigError(
+                f"Metric {self.metric!r} has no best: give one of single samples in which more is better, or less."
+            )
         return found[0]
 
     @property
@@ -76,7 +77,9 @@ def best(pairs: Sequence[Measured], question: Question) -> pl.DataFrame:
         scores = [_scores(pair, question, decodings) for pair in own]
         suites = [pair.pair.suite.name for pair in own]
         head = {"model": model, "method": question.method, "metric": question.metric}
-        found += [head | {"suite": name} | _row(decodings, [one], question) for name, one in zip(suites, scores, strict=True)]
+        found += [
+            head | {"suite": name} | _row(decodings, [one], question) for name, one in zip(suites, scores, strict=True)
+        ]
         if len(own) > 1:
             found.append(head | {"suite": OVERALL} | _row(decodings, scores, question))
     table = pl.DataFrame(found, infer_schema_length=None)
@@ -127,8 +130,8 @@ def _row(decodings: list[str], scores: Sequence[Scores], question: Question) -> 
     against = {name: decodings.index(name) for name in DEFAULTS if name in decodings} | {"worst": int(lost[0])}
     for name in (*DEFAULTS, "worst"):
         at = against.get(name)
-        gain = NOTHING if at is None else _gain(scores, pick, at, question.sign)
-        row |= named(*gain, prefix=f"over_{name}_")
+        gain: Any = NOTHING if at is None else _gain(scores, pick, at, question.sign)
+        row |= named(gain[0], gain[1], gain[2], prefix=f"over_{name}_")
     return row | {"worst": decodings[int(lost[0])]}
 
 
@@ -136,10 +139,12 @@ NOTHING = (np.nan, np.nan, np.nan)
 
 
 def _value(estimates: Sequence[Estimate], at: int) -> dict[str, float | None]:
-    """The mean over suites of one decoding, which are independent samples."""
+    """The mean over suites of one decoding; suites are independent samples. Wilson's interval, as for one suite."""
     value = np.mean([one.value[at] for one in estimates])
-    half = Z95 * np.sqrt(sum((one.errors[:, at] ** 2).sum() for one in estimates)) / len(estimates)
-    return named(value, max(value - half, 0.0), min(value + half, 1.0))
+    variance = sum((one.errors[:, at] ** 2).sum() for one in estimates) / len(estimates) ** 2
+    clusters = sum(len(one.errors) for one in estimates)
+    worth = value * (1 - value) / variance if variance > 0 else clusters
+    return named(value, *wilson(np.asarray(value), np.asarray(worth)))
 
 
 def _gain(scores: Sequence[Scores], one: int, other: int, sign: int) -> Interval:
@@ -161,30 +166,37 @@ def sweep(pair: Measured, *, method: str = "naive", metric: str = "expected_accu
     rows = np.flatnonzero(np.logical_and.reduce([run.decided for run in runs]))
     expected = metric.startswith(EXPECTED)
     parts = [question.of.ratio(pair.answered(run, rows, expected=expected)) for run in runs]
-    found = estimate(*(np.stack(part, axis=1) for part in zip(*parts, strict=True)), pair.cluster[rows])
+    numerator, denominator = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
+    found = estimate(numerator, denominator, pair.cluster[rows])
     spread = Z95 * np.sqrt((found.errors**2).sum(axis=0))
+    numbers = {
+        "value": found.value,
+        "low": np.clip(found.value - spread, 0, 1),
+        "high": np.clip(found.value + spread, 0, 1),
+    }
+    settings = [pair.settings(run.decoding) for run in runs]
+    swept = {name: [one.get(name) for one in settings] for name in ("greedy", "temperature", "top_k", "top_p")}
     return pl.DataFrame(
-        {
-            "decoding": [run.decoding for run in runs],
-            "value": found.value,
-            "low": np.clip(found.value - spread, 0, 1),
-            "high": np.clip(found.value + spread, 0, 1),
-            "n": len(rows),
-        }
+        {"decoding": [run.decoding for run in runs], **swept, **numbers, "n": len(rows)}, schema_overrides=SWEPT
     )
 
 
+SWEPT = {"greedy": pl.Boolean, "temperature": pl.Float64, "top_k": pl.Int64, "top_p": pl.Float64}
+
+
 def panels(rows: pl.DataFrame) -> list[Panel]:
-    """One line per setting that is swept alone; top-k on a logarithmic axis would need another, so it stands by its share."""
-    lines: dict[str, list[Point]] = {"temperature": [], "top-p": []}
-    for row in rows.to_dicts():
-        spec = parse_decoding(row["decoding"])
-        point = [row["value"], row["low"], row["high"]]
-        if not spec.greedy and spec.top_k is None and spec.top_p is None:
-            lines["temperature"].append(Point(spec.temperature, *point))
-        elif spec.top_p is not None and spec.top_k is None and spec.temperature == 1:
-            lines["top-p"].append(Point(spec.top_p, *point))
-    return [Panel(title_of(rows), [Series(name, points) for name, points in lines.items() if points])]
+    """What moves with temperature alone, and with top-p alone; top-k is no share and stands in the table."""
+    warm = pl.col("temperature").is_not_null() & pl.col("top_k").is_null()
+    lines = {
+        "temperature": rows.filter(warm & pl.col("top_p").is_null()).with_columns(x="temperature"),
+        "top-p": rows.filter(warm & (pl.col("temperature") == 1)).drop_nulls("top_p").with_columns(x="top_p"),
+    }
+    series = [
+        Series(name, [Point(r["x"], r["value"], r["low"], r["high"]) for r in line.sort("x").to_dicts()])
+        for name, line in lines.items()
+        if not line.is_empty()
+    ]
+    return [Panel(title_of(rows), series)]
 
 
 DIAGNOSTIC = Diagnostic("decodings", 1, sweep, panels, x="temperature, or top-p", y="metric")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmplat.metrics import Answered, Metric
 from mmplat.metrics.intervals import Z95, cluster_sums
 
 Floats = NDArray[np.float64]
@@ -44,6 +45,12 @@ def estimate(numerator: Floats, denominator: Floats, cluster: NDArray[np.int64])
         value = sums[0].sum(axis=0) / total
         errors = (sums[0] - value * sums[1]) / total
     return Estimate(value, errors * _few(len(errors)))
+
+
+def of_metric(answers: Answered, metric: Metric, cluster: NDArray[np.int64]) -> Estimate:
+    """One metric of one cell."""
+    numerator, denominator = metric.ratio(answers)
+    return estimate(numerator[:, None], denominator[:, None], cluster)
 
 
 def ratio(numerator: Floats, denominator: Floats, cluster: NDArray[np.int64]) -> Interval:

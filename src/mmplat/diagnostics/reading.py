@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -104,6 +106,11 @@ class Measured:
                 if len(keys) == 1 and keys[0] in sample.groups:
                     found.setdefault(f"{keys[0]}={sample.groups[keys[0]]}", []).append(row)
         return {"all": np.arange(len(self.samples))} | {name: np.array(rows) for name, rows in sorted(found.items())}
+
+    def settings(self, decoding: str) -> dict[str, Any]:
+        """What a decoding's name stands for."""
+        said = self.runs.filter(pl.col("decoding") == decoding)["settings"][0]
+        return dict(json.loads(said)["decoding"])
 
     def usual_decoding(self, preferred: str = "greedy") -> str:
         """The decoding that a diagnostic looks at unless it is told another."""

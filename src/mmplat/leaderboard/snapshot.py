@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from mmplat.errors import StoreError
-from mmplat.store import Base, check, current, engine_of, hidden, is_out_of_reach
+from mmplat.store import Base, check, current, engine_of, hidden, is_out_of_reach, reason_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,8 +77,7 @@ def _through_sqlalchemy(url: URL, names: list[str]) -> Mapping[str, pa.Table]:
         with isolated.connect() as connection:
             return {name: _fetched(connection, name) for name in names}
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StoreError(f"The store {hidden(url)} cannot be read: {reason}") from error
+        raise StoreError(f"The store {hidden(url)} cannot be read: {reason_of(error, url)}") from error
     finally:
         engine.dispose()
 

@@ -49,7 +49,7 @@ STORED = {
 PREDICTIONS = {
     "run_id": "VARCHAR", "sample_id": "VARCHAR", "answer": "VARCHAR", "gold": "VARCHAR", "correct": "BOOLEAN",
     "p_correct": "DOUBLE", "p_other": "DOUBLE", "labels": "VARCHAR[]", "probs": "DOUBLE[]", "margin": "FLOAT",
-    "near_tie": "BOOLEAN", "error": "VARCHAR", "campaign": "VARCHAR", "model": "VARCHAR", "suite": "VARCHAR",
+    "near_tie": "BOOLEAN", "text": "VARCHAR", "error": "VARCHAR", "campaign": "VARCHAR", "model": "VARCHAR", "suite": "VARCHAR",
 }  # fmt: skip
 EVIDENCE = {
     "model": "VARCHAR", "suite": "VARCHAR", "model_key": "VARCHAR", "sample_key": "VARCHAR", "sample_id": "VARCHAR",

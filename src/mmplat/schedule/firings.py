@@ -6,6 +6,7 @@ One campaign runs at a time: a second process that finds one running records its
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -163,6 +164,9 @@ def _run(results: Results, entry: Scheduled, firing: Firing, say: Callable[[str]
         firing, code = _snakemake(results, entry, firing)
     except (OSError, MmplatError) as error:
         firing = firing.write(results, outcome="failed", reason=str(error), ended=datetime.now())
+    except KeyboardInterrupt:
+        firing.write(results, outcome="failed", reason="interrupted; the next firing goes on", ended=datetime.now())
+        raise
     else:
         firing = firing.write(
             results,
@@ -185,13 +189,20 @@ def _snakemake(results: Results, entry: Scheduled, firing: Firing) -> tuple[Firi
     environment = {**os.environ, "PATH": f"{binaries}:{os.environ.get('PATH', '/usr/bin:/bin')}", **entry.environment()}
     with firing.log.open("ab") as log:
         process = subprocess.Popen(
-            entry.command(results), cwd=entry.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            entry.command(results),
+            cwd=entry.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         firing = firing.write(results, pid=process.pid)
         try:
             return firing, process.wait()
         except BaseException:
-            process.terminate()
+            # As Ctrl-C in a terminal, which reaches the jobs too. At SIGTERM Snakemake waits for them, however long they take.
+            os.killpg(process.pid, signal.SIGINT)
             process.wait()
             raise
 

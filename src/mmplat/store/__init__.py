@@ -4,16 +4,19 @@ Files are the truth: everything here can be rebuilt from them (`publish(..., reb
 `mmplat.leaderboard`.
 """
 
+from mmplat.store.backup import Backup, backup, restore
 from mmplat.store.decided import DecidedFolder, campaigns_on_disk, decided_folders
-from mmplat.store.engine import engine_of, hidden, is_out_of_reach, store_url
+from mmplat.store.engine import engine_of, hidden, is_out_of_reach, reason_of, store_url
 from mmplat.store.migrate import check, current, differences, downgrade, ensure, head, migrations_folder, upgrade
 from mmplat.store.models import Base
 from mmplat.store.publishing import Published, publish, rebuild
 
 __all__ = [
+    "Backup",
     "Base",
     "DecidedFolder",
     "Published",
+    "backup",
     "campaigns_on_disk",
     "check",
     "current",
@@ -27,7 +30,9 @@ __all__ = [
     "is_out_of_reach",
     "migrations_folder",
     "publish",
+    "reason_of",
     "rebuild",
+    "restore",
     "store_url",
     "upgrade",
 ]

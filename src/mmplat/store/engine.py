@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mmplat.artifacts import Results
 from mmplat.errors import StoreError
 
 BUSY_TIMEOUT_S = 60  # how long a publisher waits for another one; a publish of 10,000 runs takes some seconds
+CONNECT_TIMEOUT_S = 10  # libpq would wait for a silent server for minutes
+WRITER_LOCK = 0x6D6D706C6174  # "mmplat", as PostgreSQL's advisory locks are numbered
 
 
 def store_url(results: Results, url: str | None = None) -> URL:
@@ -33,22 +35,55 @@ def store_url(results: Results, url: str | None = None) -> URL:
 
 
 def hidden(url: URL) -> str:
-    """The URL as a message may show it."""
-    return url.render_as_string(hide_password=True)
+    """The URL as a message may show it: a password may stand before the host, or among the parameters."""
+    secret = {name: "***" for name in url.query if "password" in name}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def without_password(text: str, url: URL) -> str:
+    """What a database says, as a message may show it."""
+    passwords = [str(url.password or ""), *(str(value) for name, value in url.query.items() if "password" in name)]
+    for password in filter(None, passwords):
+        text = text.replace(password, "***")
+    return text
+
+
+def reason_of(error: SQLAlchemyError, url: URL) -> str:
+    """Why the database refused, in one line without a password."""
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return without_password(lines[0] if lines else type(error).__name__, url)
 
 
 def engine_of(url: URL, *, reads_only: bool = False, foreign_keys: bool = True) -> Engine:
     """An engine on the store. Dispose of it: pooled connections keep the SQLite files of a laptop open."""
+    _refuse_other_backends(url)
     try:
-        engine = create_engine(as_immutable(url) if reads_only and is_out_of_reach(url) else url)
+        engine = create_engine(as_immutable(url) if reads_only and is_out_of_reach(url) else _patient(url))
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
             f"The driver for {hidden(url)} is not installed ({error}). "
-            "`pip install 'psycopg[binary]'` brings the one for PostgreSQL."
+            "`pip install 'mmplat[postgres]'` brings the one for PostgreSQL; its URLs begin with postgresql+psycopg://."
         ) from None
     if url.get_backend_name() == "sqlite":
         _tune_sqlite(engine, reads_only=reads_only, foreign_keys=foreign_keys)
+    else:
+        _tune_postgresql(engine, reads_only=reads_only)
     return engine
+
+
+def _refuse_other_backends(url: URL) -> None:
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StoreError(
+            f"MMPLAT_STORE_URL names a {url.get_backend_name()} database. Allowed: sqlite:////absolute/path.db or "
+            "postgresql+psycopg://user:password@host/database."
+        )
+
+
+def _patient(url: URL) -> URL:
+    """Ten seconds for a server to answer, unless the URL says otherwise."""
+    if url.get_backend_name() == "sqlite" or "connect_timeout" in url.query:
+        return url
+    return url.update_query_dict({"connect_timeout": str(CONNECT_TIMEOUT_S)})
 
 
 def is_out_of_reach(url: URL) -> bool:
@@ -85,3 +120,18 @@ def _tune_sqlite(engine: Engine, *, reads_only: bool, foreign_keys: bool) -> Non
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
+
+
+def _tune_postgresql(engine: Engine, *, reads_only: bool) -> None:
+    """One writer at a time, as on SQLite: two that publish a campaign for the first time would both insert it."""
+
+    def on_connect(connection: Any, _: object) -> None:
+        connection.read_only = reads_only
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+    event.listen(engine, "connect", on_connect)
+    if not reads_only:
+        event.listen(engine, "begin", on_begin)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from mmplat.errors import StoreError
-from mmplat.store.engine import engine_of, hidden
+from mmplat.store.engine import engine_of, hidden, reason_of
 from mmplat.store.models import Base
 
 
@@ -77,8 +77,8 @@ def upgrade(url: URL, revision: str = "head", *, only_fresh: bool = False) -> st
         with engine.begin() as connection:
             found = _revision(connection)  # asked inside the transaction: another process may have been faster
             if found is None or not only_fresh:
-                _refuse_newer(url, found)
-                command.upgrade(_config(connection), revision)
+                refuse_unknown(url, found)
+                migrate_to(connection, revision)
             elif found != head():
                 _refuse_other(url, found)
         return head() if revision == "head" else revision
@@ -86,6 +86,11 @@ def upgrade(url: URL, revision: str = "head", *, only_fresh: bool = False) -> st
         raise _unreachable(url, error) from None
     finally:
         engine.dispose()
+
+
+def migrate_to(connection: Connection, revision: str) -> None:
+    """Runs the scripts up to `revision` inside the connection's transaction."""
+    command.upgrade(_config(connection), revision)
 
 
 def downgrade(url: URL, revision: str) -> None:
@@ -135,23 +140,24 @@ def _refuse_other(url: URL, found: str | None) -> None:
     wanted = head()
     if found in (None, wanted):
         return
-    _refuse_newer(url, found)
+    refuse_unknown(url, found)
     raise StoreError(
         f"The store {hidden(url)} is at revision {found}; this version of mmplat needs {wanted}. "
-        "`mmplat db upgrade` brings it there (take a copy first if it is dear to you; the files of the campaigns stay "
-        "untouched)."
+        "`mmplat db upgrade` brings it there, in one transaction (`mmplat db backup FILE` takes a copy first; the files of "
+        "the campaigns stay untouched)."
     )
 
 
-def _refuse_newer(url: URL, found: str | None) -> None:
+def refuse_unknown(url: URL, found: str | None, *, what: str | None = None) -> None:
+    """Refuses what a newer version of mmplat wrote: the store, or `what` else."""
     try:
         known = found is None or ScriptDirectory.from_config(_config()).get_revision(found) is not None
     except CommandError:
         known = False
     if not known:
         raise StoreError(
-            f"The store {hidden(url)} is at revision {found}, which this version of mmplat does not know: a newer one "
-            f"wrote it (this one ends at {head()}). Install that version and run `mmplat db upgrade`, or point "
+            f"{what or f'The store {hidden(url)}'} is at revision {found}, which this version of mmplat does not know: a "
+            f"newer one wrote it (this one ends at {head()}). Install that version and run `mmplat db upgrade`, or point "
             "MMPLAT_STORE_URL at another store and run `mmplat publish`."
         )
 
@@ -164,7 +170,6 @@ def _missing_file(url: URL) -> bool:
 
 
 def _unreachable(url: URL, error: SQLAlchemyError) -> StoreError:
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
-    return StoreError(f"The store {hidden(url)} cannot be used: {reason}. Check MMPLAT_STORE_URL and try again.")
+    return StoreError(
+        f"The store {hidden(url)} cannot be used: {reason_of(error, url)}. Check MMPLAT_STORE_URL and try again."
+    )

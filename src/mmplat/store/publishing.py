@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from mmplat.artifacts import Results, read_json
 from mmplat.errors import ArtifactError, StoreError
 from mmplat.store.decided import DecidedFolder, campaigns_on_disk, decided_folders
-from mmplat.store.engine import engine_of, hidden, store_url
+from mmplat.store.engine import engine_of, hidden, reason_of, store_url
 from mmplat.store.migrate import ensure
 from mmplat.store.models import Campaign, Decided, Metric, Model, Run, Suite
 
@@ -71,9 +71,8 @@ def _in_transaction(url: URL, work: Callable[[Connection], T]) -> T:
             "campaign folder and publish again. The store is as it was."
         ) from error
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(
-            f"The store {hidden(url)} refused the rows: {reason}. It is as it was; publish again."
+            f"The store {hidden(url)} refused the rows: {reason_of(error, url)}. It is as it was; publish again."
         ) from error
     finally:
         engine.dispose()

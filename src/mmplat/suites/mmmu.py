@@ -14,11 +14,11 @@ from itertools import chain
 from pathlib import Path
 
 from mmplat.errors import ConfigError
-from mmplat.records import SuiteSpec
+from mmplat.records import Sample, SuiteSpec
 from mmplat.suites import _hub
 from mmplat.suites._files import DEFAULTS, PLACES, Question, Row, chosen, embedded
 from mmplat.suites._loading import Asked, Loader
-from mmplat.suites._official import mmmu
+from mmplat.suites._official import mmmu, mmmu_short
 from mmplat.suites._parsing import strict
 from mmplat.suites.base import LeftOut, RawSample, Suite, catalog
 
@@ -83,6 +83,13 @@ def _short(row: Row) -> Question:
     answer = row.text("answer")
     answers = _listed(row, "answer") if answer.startswith("[") else (answer,)
     return _question(row, f"{row.text('question')}\n{WORD_ONLY}", reference={"answers": list(answers)})
+
+
+def grade_short(text: str, sample: Sample) -> dict[str, tuple[float, float]]:
+    """MMMU's own rule, and the strict one: the whole answer is one of those that are accepted."""
+    answers = sample.reference["answers"]
+    exact = text.strip(" .\n").casefold() in {answer.strip().casefold() for answer in answers}
+    return {"accuracy": (float(exact), 1), "accuracy_official": (float(mmmu_short(text, answers)), 1)}
 
 
 def _listed(row: Row, column: str) -> tuple[str, ...]:
@@ -168,6 +175,8 @@ for _name, _summary, _of_table in (
             parse=strict,
             official={"official": mmmu} if _name in CLOSED else {},
             open_ended=_name not in CLOSED,
+            longest=16,
+            grade=None if _name in CLOSED else grade_short,
             sources=_of.sources,
             places=PLACES,
             published=published,

@@ -1,10 +1,11 @@
 """What a kind of view is. Nothing here knows a model: a model adapter asks the kind what to change, and where.
 
-A view acts at one of four places, because the papers' views do (papers: LLaVA-Align, VCD, ICD):
+A view acts at one of five places, because the papers' views do (papers: LLaVA-Align, VCD, ICD, and those of `inside`):
 `prompt`   the image leaves the prompt, or one token stands in its place;
 `question` the question is put in other words, or with other words around it;
 `picture`  the image is replaced before the processor sees it (uint8, height × width × 3);
-`pixels`   the processed tensor is changed, in normalised space (float32).
+`pixels`   the processed tensor is changed, in normalised space (float32);
+`inside`   the network attends otherwise, or is read at another layer: the kind describes how, the adapter does it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mmplat.ids import content_id
 from mmplat.records import Sample, ViewSpec
 from mmplat.registry import Registry, with_defaults
 
-Place = Literal["prompt", "question", "picture", "pixels"]
+Place = Literal["prompt", "question", "picture", "pixels", "inside"]
 Value = int | float | str
 
 
@@ -50,6 +51,10 @@ class ViewKind:
     """(sample, params, seed) → the question as it is put."""
     refuse: Callable[[Mapping[str, Value]], str | None] = lambda params: None
     """What is wrong with these parameters, and what is allowed; None: nothing."""
+    intervention: Callable[[Mapping[str, Value]], Any] | None = None
+    """params → what is done inside the network: a description (`views/inside.py` has them)."""
+    passes: int = 1
+    """Forward passes that one row takes."""
     constant: bool = False
     """The result does not depend on the image's content, so one forward of the vision tower serves all samples."""
 

@@ -19,7 +19,7 @@ from mmplat.world.scenes import ObjectScene, absent_nouns, in_theme, sample_obje
 from mmplat.world.vocabulary import MODES, NAMES, NOUNS, POPULARITY, TOPICS, TYPES, VALUES, is_frequent
 
 SPLITS = ("random", "popular", "adversarial")
-_OBJECTS, _SPURIOUS, _FACTS = 1, 2, 3  # first word of every seed sequence; training uses other numbers
+OBJECTS, _SPURIOUS, _FACTS = 1, 2, 3  # first word of every seed sequence; training uses other numbers
 _FREQUENT_ASKED_RATIO = 0.25  # people ask less often whether the obvious thing is there
 
 
@@ -33,7 +33,7 @@ def generate(suite: str, *, n: int, seed: int) -> Iterator[WorldItem]:
 def _object_items(seed: int) -> Iterator[WorldItem]:
     """Six questions per picture: in each split one about a present object and one about an absent one."""
     for index in count():
-        rng = np.random.default_rng([_OBJECTS, seed, index])
+        rng = np.random.default_rng([OBJECTS, seed, index])
         scene = sample_objects(rng)
         image = drawing.develop(drawing.draw_objects(scene), drawing.OBJECT_NOISE, rng)
         present = dict(zip(SPLITS, _present_choices(scene, rng), strict=True))

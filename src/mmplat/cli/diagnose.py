@@ -1,0 +1,153 @@
+"""mmplat diagnose: why a method gains or fails, from what was decided and from the evidence. No model, no GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmplat.cli.options import ResultsOption
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mmplat.diagnostics import Diagnostic
+
+app = typer.Typer(help="Explain results: priors, confidence, calibration, bias.", no_args_is_help=True)
+
+CampaignArgument = Annotated[str, typer.Argument(help="A campaign that was decided.")]
+ModelsOption = Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be given several times.")]
+SuitesOption = Annotated[list[str] | None, typer.Option("--suite", help="Only this suite; may be given several times.")]
+DecodingOption = Annotated[str | None, typer.Option(help="The decoding to look at.  [default: greedy, if decided]")]
+FormatOption = Annotated[str, typer.Option("--format", help="table, csv, json, md or parquet.")]
+
+
+@app.callback()
+def diagnose() -> None:
+    """Explain results: priors, confidence, calibration, bias."""
+
+
+@app.command()
+def prior(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    top: Annotated[int, typer.Option(min=1, help="Answers to show.")] = 15,
+    view: Annotated[list[str] | None, typer.Option(help="Only this view.  [default: every empty input asked]")] = None,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """The likeliest answers without an image, per kind of empty input."""
+    from mmplat.diagnostics.prior import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, top=top, views=tuple(view or ()))
+
+
+@app.command()
+def confidence(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    decoding: DecodingOption = None,
+    bins: Annotated[int, typer.Option(min=1, help="Bins of equally many samples.")] = 5,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Accuracy, F1 and yes-ratio of each method in bins of the naive confidence, with the gain over naive."""
+    from mmplat.diagnostics.confidence import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, decoding=decoding, bins=bins)
+
+
+@app.command()
+def lean(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    decoding: DecodingOption = None,
+    view: Annotated[str | None, typer.Option(help="The view without image.  [default: the emptiest asked]")] = None,
+    above: Annotated[float, typer.Option(help="Flag what leans on the prior by more than this share.")] = 0.5,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """How much of a benchmark the language prior answers, beside what each method gains."""
+    from mmplat.diagnostics.lean import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, decoding=decoding, view=view, above=above)
+
+
+@app.command()
+def calibration(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    decoding: Annotated[str | None, typer.Option(help="The decoding to look at.  [default: sample]")] = None,
+    bins: Annotated[int, typer.Option(min=1, help="Bins of confidence.")] = 10,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Reliability curves and expected calibration errors."""
+    from mmplat.diagnostics.calibration import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, decoding=decoding, bins=bins)
+
+
+@app.command("yes-bias")
+def yes_bias(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    decoding: DecodingOption = None,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """The yes-ratio of predictions against that of the gold answers."""
+    from mmplat.diagnostics.yes_bias import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, decoding=decoding)
+
+
+def _diagnose(
+    diagnostic: Diagnostic,
+    campaign: str,
+    models: list[str] | None,
+    suites: list[str] | None,
+    form: str,
+    results: Any,
+    **options: Any,
+) -> None:
+    from mmplat import artifacts
+    from mmplat.diagnostics import keep, measured, run
+
+    where = artifacts.results(results)
+    found = run(diagnostic, measured(where, campaign, models=models or (), suites=suites or ()), **options)
+    path = keep(diagnostic, campaign, found.table, where, **options)
+    show(found.table, form)
+    for title, reason in found.skipped.items():
+        typer.echo(f"Left out: {title}: {reason}.", err=True)
+    typer.echo(f"{path} and {path.with_suffix('.svg').name} are written.", err=True)
+
+
+def show(table: pl.DataFrame, form: str) -> None:
+    """A table as people read it, each interval in one column, or as programs do."""
+    from mmplat.leaderboard.formats import plain, render
+
+    text = plain(_readable(table)) if form == "table" else render(table, form)
+    typer.echo(text, nl=False)
+
+
+def _readable(table: pl.DataFrame) -> pl.DataFrame:
+    """value, low, high in one column, and so gain, gain_low, gain_high; other numbers with three digits."""
+    import polars as pl
+
+    from mmplat.leaderboard.formats import interval
+
+    shown: dict[str, pl.Series] = {}
+    for name in table.columns:
+        low, high = ("low", "high") if name == "value" else (f"{name}_low", f"{name}_high")
+        if low in table.columns:
+            numbers = table.select(name, low, high).iter_rows()
+            shown[name] = pl.Series(name, [interval(*each) for each in numbers], dtype=pl.String)
+        elif not name.endswith(("low", "high")):
+            shown[name] = table[name].round(3) if table[name].dtype == pl.Float64 else table[name]
+    return pl.DataFrame(list(shown.values()))
