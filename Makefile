@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tables and models are small here: more threads than cores only fight each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast dashboard contracts bench check format clean
+.PHONY: help demo test test-fast soak dashboard contracts bench check format clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: $(VENV)/ready  ## all tests
 
 test-fast: $(VENV)/ready  ## tests without the slow ones
 	$(BIN)/python -m pytest -m "not slow and not browser"
+
+soak: $(VENV)/ready  ## 50 random faults on a real SLURM; takes some minutes
+	PYTHONPATH=tests $(BIN)/python tests/slurm/soak.py --faults 50 --seed $$(date +%s)
 
 dashboard: $(VENV)/ready  ## serve the results on this machine only
 	$(BIN)/streamlit run dashboard/app.py

@@ -231,7 +231,9 @@ class Batch(Record):
     def key(self) -> str:
         said = self.model_dump(mode="json", exclude={"model": MACHINE_SETTINGS})
         for part, one in zip(said["suites"], self.suites, strict=True):
-            part["suite"] = {k: v for k, v in part["suite"].items() if k not in ("places", "content")} | one.suite.settings
+            part["suite"] = {
+                k: v for k, v in part["suite"].items() if k not in ("places", "content")
+            } | one.suite.settings
         return content_id(said)
 
 

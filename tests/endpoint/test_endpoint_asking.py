@@ -188,6 +188,8 @@ def test_a_reply_that_cannot_be_read_fails_its_sample_alone(planned, results, gr
     (failure,) = outcome.failures
     assert why in failure["error"]
     assert outcome.asked == 5
+    again = asked(planned, results, grid(concurrency=1, limit=6))
+    assert (again.asked, again.failures) == (1, [])
 
 
 def test_a_request_that_is_refused_fails_its_sample_alone(planned, results, grid, endpoint):

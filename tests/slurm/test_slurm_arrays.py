@@ -6,8 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import BIN, ROOT, Campaign, comparable, rows_asked
+from builders import run_grid
+from slurm_campaign import BIN, ROOT, Campaign, comparable, rows_asked
 from slurm_cluster import Cluster
+
+from mmplat.artifacts import Results
 
 pytestmark = pytest.mark.slow
 
@@ -146,27 +149,22 @@ def test_a_second_head_in_one_directory_is_told_who_the_first_is(cluster, tmp_pa
 
 @pytest.fixture(scope="module")
 def whole_way(cluster, tmp_path_factory):
-    """A grid with a real model on SLURM and on this machine alone, from the grid file to the leaderboard."""
-    folder = tmp_path_factory.mktemp("whole")
+    """A grid with a real model, from the grid file to the leaderboard."""
     grid = (ROOT / "config/grids/smoke.yaml").read_text().replace("[fake]", "[fake, tiny]").replace("[0, 1]", "[0]")
-    on_slurm = Campaign(folder / "slurm", cluster, grid=grid)
-    assert on_slurm.run(until="") == 0, on_slurm.said
-    alone = Campaign(folder / "alone", cluster, grid=grid, profile="default", options=("--until", "decide"))
-    assert alone.run(until="") == 0, alone.said
-    return on_slurm, alone
+    one = Campaign(tmp_path_factory.mktemp("whole") / "work", cluster, grid=grid)
+    assert one.run(until="") == 0, one.said
+    return one
 
 
-def test_the_whole_way_on_slurm_gives_the_tables_of_one_machine(whole_way):
-    on_slurm, alone = whole_way
-    assert on_slurm.array.isdigit()
-    assert rows_asked(on_slurm.results).equals(rows_asked(alone.results))
+def test_the_whole_way_on_slurm_gives_the_tables_of_one_machine(whole_way, tmp_path):
+    alone = run_grid((whole_way.folder / "grid.yaml").read_text(), Results(tmp_path / "results"))
+    assert rows_asked(whole_way.results).equals(rows_asked(alone.results))
     for name in ("predictions", "runs", "metrics"):
-        assert comparable(on_slurm.table(name)).equals(comparable(alone.table(name))), name
-    assert on_slurm.results.leaderboard("smoke", "md").read_text().startswith("# smoke")
+        assert comparable(whole_way.table(name)).equals(comparable(alone.table(name))), name
+    assert whole_way.results.leaderboard("smoke", "md").read_text().startswith("# smoke")
 
 
 def test_the_same_command_again_has_nothing_to_do(whole_way):
-    on_slurm, _ = whole_way
-    before = on_slurm.said
-    assert on_slurm.run("--dry-run", until="") == 0
-    assert "Nothing to be done" in on_slurm.said[len(before) :]
+    before = whole_way.said
+    assert whole_way.run("--dry-run", until="") == 0
+    assert "Nothing to be done" in whole_way.said[len(before) :]

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import Campaign
+from slurm_campaign import Campaign, assert_same
 from slurm_cluster import started, wait_for
 
 pytestmark = pytest.mark.slow
@@ -184,5 +184,5 @@ def campaigns(slurm, request, tmp_path_factory) -> Iterator[dict[Fault, Future[C
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_tables_are_those_of_an_undisturbed_run(fault, campaigns, same_as_undisturbed):
-    same_as_undisturbed(campaigns[fault].result())
+def test_tables_are_those_of_an_undisturbed_run(fault, campaigns, undisturbed):
+    assert_same(campaigns[fault].result(), undisturbed)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import duckdb
 import pytest
-import typer
 from generate import write_campaign
 
 from mmplat.artifacts import Results
@@ -53,23 +52,13 @@ class Said:
 
 @pytest.fixture
 def mmplat(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Said]:
-    """Runs the commands of this part as the application does: errors of ours are printed and become an exit code."""
-    from mmplat.cli import db, tracking
-    from mmplat.cli.leaderboard import leaderboard
-    from mmplat.cli.publish import publish as publish_command
-    from mmplat.cli.rank import rank
-    from mmplat.cli.sql import sql
-
-    app = typer.Typer()
-    for command in (publish_command, rank, leaderboard, sql):
-        app.command()(command)
-    app.add_typer(db.app, name="db")
-    app.add_typer(tracking.app, name="tracking")
+    """Runs the commands as the application does: errors of ours are printed and become an exit code."""
+    from mmplat.cli.app import app
 
     def run(*arguments: str) -> Said:
         code = 0
         try:
-            app(list(arguments), standalone_mode=False)
+            code = app(list(arguments), standalone_mode=False) or 0
         except MmplatError as error:
             print(error, file=sys.stderr)
             code = error.exit_code

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmplat.artifacts import Results, only_writer
+from mmplat.artifacts import Results
 from mmplat.errors import ConfigError, DuplicateName, UnknownName
 from mmplat.schedule import Scheduled, add, firings, remove, report, report_failures, run_due, scheduled, systemd_units
 from mmplat.schedule import clock as clocks
@@ -40,7 +40,7 @@ def place(tmp_path):
     folder = tmp_path / "it's 100% a lab"
     folder.mkdir()
     (folder / "grid.yaml").write_text(GRID)
-    workflow(folder, "echo $GREETING > {output}")
+    workflow(folder, "touch {output}")
     return folder
 
 
@@ -162,6 +162,7 @@ def test_two_that_are_due_together_run_one_after_the_other(place, results):
 
 
 def test_settings_of_the_environment_file_reach_the_jobs(place, results):
+    workflow(place, "echo $GREETING > {output}")
     settings_ = place / "lab.env"
     settings_.write_text("# of our lab\n\nexport GREETING='hello $HOME'\nOTHER=1\n")
     add(results, entry(place, env_file=settings_))
@@ -431,13 +432,6 @@ def test_run_due_ends_with_an_error_and_one_summary_when_something_failed(place,
     assert "1 of 1 scheduled campaigns failed; what happened: " in done.stderr
     assert len(hook.got) == 1
     assert len(list(results.schedule.glob("failed-*.md"))) == 1
-    dead = mmplat(place, crontab, "schedule", "run-due", "--webhook", "http://127.0.0.1:1/")
-    assert (dead.returncode, dead.stdout) in ((0, ""), (1, dead.stdout)), "due again only where a minute has passed"
-
-
-def test_only_writer_and_schedule_do_not_meet(results):
-    with only_writer(results.root / "evidence", what="x"):
-        assert fire(results) == []
 
 
 # The whole of it
@@ -474,8 +468,7 @@ mount -t tmpfs none /run || exit 97
 cd "$1" || exit 97
 "$2" schedule add by-cron --cron '* * * * *' --grid grid.yaml --profile profile --results results || exit 98
 cron -f & daemon=$!
-for _ in $(seq 750); do ls results/schedule/by-cron/*.md results/schedule/failed-*.md results/said 2>/dev/null && break
-  grep -l '"ended": "' results/schedule/by-cron/*T*.json 2>/dev/null && break; sleep 0.1; done
+for _ in $(seq 750); do grep -q '"ended": "' results/schedule/by-cron/*T*.json 2>/dev/null && break; sleep 0.1; done
 "$2" schedule list --results results
 kill $daemon; wait $daemon
 """

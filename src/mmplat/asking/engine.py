@@ -116,14 +116,15 @@ def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], d
     if not views:
         return np.zeros((len(samples), 0), bool)
     stored = read_evidence(folder, samples, list(views))
-    enough = covered(stored.main, demand)
     missing = np.empty((len(samples), len(views)), bool)
-    missing[:, 0] = ~enough
-    for index, view in enumerate(views[1:], start=1):
-        rows = stored.view(view)
-        width = 0 if rows.at_main is None else (~np.isnan(rows.at_main)).sum(axis=1)
-        # A main row that is asked again may keep other tokens: what its references say at them must follow.
-        missing[:, index] = ~(rows.present & enough & ((width == stored.main.kept) | rows.final))
+    for index, view in enumerate(views):
+        rows, main = stored.view(view), stored.main_of(view)
+        enough = covered(main, demand)
+        if rows is not main:
+            width = 0 if rows.at_main is None else (~np.isnan(rows.at_main)).sum(axis=1)
+            # A main row that is asked again may keep other tokens: what its references say at them must follow.
+            enough &= rows.present & ((width == main.kept) | rows.final)
+        missing[:, index] = ~enough
     return missing
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmplat.asking.suite_job import Advance, Outcome
+from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of
 from mmplat.asking.told import cut_off, row_of, token_ids
 from mmplat.errors import ArtifactError
 from mmplat.evidence.files import SCHEMA, read_evidence, write_part
-from mmplat.evidence.rows import Rows
+from mmplat.evidence.rows import Evidence
 from mmplat.evidence.tokens import write_tokens
 from mmplat.models import Ask, Failure, RemoteModel, Reply
-from mmplat.preparing import load_picture
-from mmplat.records import BatchSuite, Sample
+from mmplat.records import BatchSuite, Sample, ViewSpec
 from mmplat.suites import catalog as suites
-
-FLUSH_S = 20.0
 
 
 @dataclass(slots=True)
@@ -37,8 +33,8 @@ class Waiting:
 
     sample: Sample
     left: int
-    main_ids: list[int] | None
-    """The main view's tokens; None until its row is there."""
+    main_ids: dict[str, list[int]]
+    """Tokens of each main view, by its key, as soon as its row is there."""
     replies: dict[str, Reply] = field(default_factory=dict)
     """By the key of the view."""
 
@@ -61,10 +57,12 @@ class RemoteJob:
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
         began = self.flushed = time.monotonic()
-        stored = read_evidence(self.target, samples, [self.part.views[0]]).main
+        views = self.part.views
+        mains = [views[0], *(view for view in views if view.key == view.main_key)]
+        stored = read_evidence(self.target, samples, mains)
         missing = self._possible(missing)
         waiting = {
-            samples[i].sample_key: Waiting(samples[i], int(missing[i].sum()), _ids(stored, i))
+            samples[i].sample_key: Waiting(samples[i], int(missing[i].sum()), _ids(stored, mains, i))
             for i in np.flatnonzero(missing.any(axis=1)).tolist()
         }
         try:
@@ -91,7 +89,7 @@ class RemoteJob:
         for index in np.flatnonzero(missing.any(axis=1)):
             sample = samples[index]
             try:
-                pictures = tuple(_picture(self.folder, name) for name in sample.images)
+                pictures = tuple(picture_of(self.folder, name) for name in sample.images)
             except ArtifactError as error:
                 self._failed(sample.sample_id, "every", str(error))
                 self.advance(int(missing[index].sum()))
@@ -115,19 +113,17 @@ class RemoteJob:
             self._finish(waiting)
 
     def _finish(self, waiting: Waiting) -> None:
-        """The rows of a sample. Where its main view failed, its references have nothing to be kept at."""
-        main, *references = self.part.views
+        """The rows of a sample. Where a main view failed, its references have nothing to be kept at."""
         hardware, parse = self.model.hardware, suites.get(self.part.suite.kind).parse
-        if main.key in waiting.replies:
-            row = row_of(waiting.sample, main, waiting.replies[main.key], None, hardware, parse)
-            self._keep(row)
-            waiting.main_ids = row["top_ids"]
-        if waiting.main_ids is None:
-            return
-        for view in references:
-            if view.key in waiting.replies:
-                said = waiting.replies[view.key]
-                self._keep(row_of(waiting.sample, view, said, waiting.main_ids, hardware, parse))
+        for view in self.part.views:
+            main_key = view.main_key or self.part.views[0].key
+            leads = view.key == main_key
+            if view.key in waiting.replies and (leads or main_key in waiting.main_ids):
+                at = None if leads else waiting.main_ids[main_key]
+                row = row_of(waiting.sample, view, waiting.replies[view.key], at, hardware, parse)
+                self._keep(row)
+                if leads:
+                    waiting.main_ids[main_key] = row["top_ids"]
 
     def _keep(self, row: dict[str, Any]) -> None:
         self.rows.append(row)
@@ -147,9 +143,10 @@ class RemoteJob:
         self.outcome.failures.append(failure)
 
 
-def _ids(stored: Rows, index: int) -> list[int] | None:
-    ids = stored.top_ids[index]
-    return ids[ids >= 0].tolist() if stored.present[index] else None
+def _ids(stored: Evidence, mains: list[ViewSpec], index: int) -> dict[str, list[int]]:
+    """Tokens of those main views of a sample that have a row, by key."""
+    found = {view.key: stored.view(view).top_ids[index] for view in mains if stored.view(view).present[index]}
+    return {key: ids[ids >= 0].tolist() for key, ids in found.items()}
 
 
 def _several_tokens(label: str) -> str:
@@ -157,9 +154,3 @@ def _several_tokens(label: str) -> str:
         f"the answer begins with a part of label {label!r}: it is several tokens here, and one token tells no label. Use labels "
         "that are one token (yes/no, option letters), or `answers: sampled` in params"
     )
-
-
-@lru_cache(maxsize=64)
-def _picture(folder: Path, name: str) -> NDArray[np.uint8]:
-    """Questions about one image follow each other: it is read once."""
-    return load_picture(folder, name)

@@ -1,7 +1,7 @@
 """Asking one suite: chunks of whole samples → forwards of similar length → one table per view → parts on disk.
 
-All views of a sample are asked together, since a reference is stored at the main view's likeliest tokens. A sample that fails
-is recorded with its reason and the others go on.
+All views of a sample are asked together, since a reference is stored at its main view's likeliest tokens. A view that is kept at
+those of several main views is asked once. A sample that fails is recorded with its reason and the others go on.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class SuiteJob:
 
     def run(self, samples: list[Sample], missing: NDArray[np.bool_]) -> None:
         self.tokens = self.tokens or FORWARD_TOKENS["cpu" if self.model.device == "cpu" else "cuda"]
-        stored = read_evidence(self.target, samples, [self.part.views[0]])
+        stored = read_evidence(self.target, samples, self._mains)
         self.known = stored.main.lse_temperatures
         missing = self._possible(missing)
         todo = np.flatnonzero(missing.any(axis=1)).tolist()
@@ -91,6 +91,11 @@ class SuiteJob:
         finally:
             # Ctrl-C and errors come through here: what was asked is kept.
             self._flush(pending)
+
+    @property
+    def _mains(self) -> list[ViewSpec]:
+        """The views that something is answered from, the image first."""
+        return [self.part.views[0], *(view for view in self.part.views if view.key == view.main_key)]
 
     def _possible(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """`missing` without the views that this very checkpoint cannot make; each is recorded once, for all samples."""
@@ -135,23 +140,25 @@ class SuiteJob:
         asks = self._asks(chunk, samples, missing)
         if not asks:
             return []
-        logits = self._forward([one for _, _, one in asks], reading)
+        logits = self._each_once([one for _, _, one in asks], reading)
         asks, logits = self._numbers_only(samples, asks, logits)
         seconds = (time.perf_counter() - began) / max(len(asks), 1)
-        top = reduce.padded_top(stored.main.top_ids[chunk], self.model.device)
+        tops = {v.key: reduce.padded_top(stored.view(v).top_ids[chunk], self.model.device) for v in self._mains}
         place = {index: row for row, index in enumerate(chunk)}
         tables = []
         for at, view in enumerate(self.part.views):
             rows = [row for row, (_, its, _) in enumerate(asks) if its == at]
             if rows:
                 of = [asks[row][0] for row in rows]
-                if at == 0:
-                    own, values = reduce.top_tokens(logits[rows], self.demand, stored.main.kept[of])
+                where = np.array([place[i] for i in of])
+                main_key = view.main_key or self.part.views[0].key
+                if view.key == main_key:
+                    own, values = reduce.top_tokens(logits[rows], self.demand, stored.view(view).kept[of])
+                    tops[main_key] = tops[main_key].replaced(where, own)
+                    main = None
                 else:  # its own likeliest tokens are for reading; what is decided from it is said at the main ones
                     own, values = reduce.top_tokens(logits[rows], Demand())
-                where = np.array([place[i] for i in of])
-                top = top.replaced(where, own) if at == 0 else top
-                main = None if at == 0 else top.rows(where)
+                    main = tops[main_key].rows(where)
                 read = _Read(logits[rows], own, values, main, seconds)
                 tables.append(self._table([samples[i] for i in of], view, reading, read))
         self.outcome.asked += len(asks)
@@ -195,6 +202,18 @@ class SuiteJob:
             self._failed(samples[index].sample_id, "every", f"view {view!r} made the model say NaN; try dtype float32")
         rows = [row for row, (index, _, _) in enumerate(asks) if index not in broken]
         return [asks[row] for row in rows], logits[rows]
+
+    def _each_once(self, asks: list[Ask], reading: Reading) -> Any:
+        """What the model says to all asks (ask, width); those that ask the same are asked once."""
+        first: dict[tuple[str, str], int] = {}
+        names = [(ask.sample.sample_key, ask.view.asked) for ask in asks]
+        for index, name in enumerate(names):
+            first.setdefault(name, index)
+        logits = self._forward([asks[index] for index in first.values()], reading)
+        if len(first) == len(asks):
+            return logits
+        row = {name: row for row, name in enumerate(first)}
+        return logits[[row[name] for name in names]]
 
     def _forward(self, asks: list[Ask], reading: Reading) -> Any:
         """What the model says to all asks (ask, width), in few forwards of similar length."""

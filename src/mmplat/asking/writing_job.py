@@ -91,7 +91,7 @@ class WritingJob:
         if self.model.batch_limit:
             return float(self.model.batch_limit)
         main = self.model.encode([self._ask(sample, bind_view("image"))])[0].length
-        streams = sum(1 + len(_method(writing).references) for writing in writings)
+        streams = sum(len(_method(writing).views) for writing in writings)
         return float(self.tokens / (streams * (main + max(writing.longest for writing in writings))))
 
     def _can_be_asked(self, sample: Sample, answers: int) -> bool:
@@ -185,14 +185,13 @@ class WritingJob:
 def speakers_of(writings: list[Writing]) -> tuple[list[ViewSpec], list[Speaker]]:
     """The views that some ways of writing listen to, and the ways as the stepper takes them."""
     methods = [_method(writing) for writing in writings]
-    main = bind_view("image")
-    views = list({view.key: view for method in methods for view in (main, *method.references)}.values())
-    place = {view.key: index for index, view in enumerate(views)}
+    views = list({view.asked: view for method in methods for view in method.views}.values())
+    place = {view.asked: index for index, view in enumerate(views)}
     speakers = []
     shared: dict[Any, Any] = {}  # one function per method and views, so that the stepper combines their rows together
     for writing, method in zip(writings, methods, strict=True):
         assert method.combine is not None
-        listens = tuple(place[view.key] for view in (main, *method.references))
+        listens = tuple(place[view.asked] for view in method.views)
         combine = shared.setdefault((method.spec.name, listens), method.combine)
         speakers.append(Speaker(listens, combine, writing.decoding, writing.seed))
     return views, speakers

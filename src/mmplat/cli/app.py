@@ -13,13 +13,16 @@ from mmplat import __version__
 from mmplat.cli import (
     ask,
     catalog,
+    compare,
     db,
     decide,
     decodings,
     diagnose,
+    gate,
     leaderboard,
     models,
     plan,
+    power,
     prepare,
     publish,
     rank,
@@ -43,6 +46,8 @@ for verb in (plan.plan, prepare.prepare, ask.ask, decide.decide, publish.publish
     app.command()(verb)
 for reader in (leaderboard.leaderboard, sql.sql, status.status):
     app.command()(reader)
+for judge in (compare.compare, gate.gate, power.power):
+    app.command()(judge)
 app.command("list")(catalog.list_)
 app.add_typer(models.app, name="models")
 app.add_typer(diagnose.app, name="diagnose")

@@ -148,6 +148,6 @@ def _readable(table: pl.DataFrame) -> pl.DataFrame:
         if low in table.columns:
             numbers = table.select(name, low, high).iter_rows()
             shown[name] = pl.Series(name, [interval(*each) for each in numbers], dtype=pl.String)
-        elif not name.endswith(("low", "high")):
-            shown[name] = table[name].round(3) if table[name].dtype == pl.Float64 else table[name]
+        elif not name.endswith(("low", "high")):  # adding 0 takes the sign off −0
+            shown[name] = table[name].round(3) + 0.0 if table[name].dtype == pl.Float64 else table[name]
     return pl.DataFrame(list(shown.values()))

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 SHOWN = ("rank", "model", "method", "decoding", "seed", "value", "n", "unparsed", "forward_passes")
+NO_REFERENCES = (
+    'No paper\'s figure is known for these suites and this metric: mmplat sql "FROM published_figures" has all.'
+)
+OF_REFERENCES = ("origin", "subset", "source", "certainty", "note")
 
 
 def leaderboard(
@@ -19,6 +23,9 @@ def leaderboard(
     suite: Annotated[str | None, typer.Option(help="Only this suite.")] = None,
     metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
     top: Annotated[int | None, typer.Option(min=1, help="Ranks to show per suite; ties are shown together.")] = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="Published figures of the papers too, without ranks.")
+    ] = False,
     form: Annotated[str, typer.Option("--format", help="table, csv, json, md or parquet.")] = "table",
     results: ResultsOption = None,
 ) -> None:
@@ -26,7 +33,9 @@ def leaderboard(
     from mmplat import artifacts
     from mmplat.errors import ArtifactError
     from mmplat.leaderboard import campaigns, connect, ranking
+    from mmplat.leaderboard.comparing import with_rank_ranges
     from mmplat.leaderboard.formats import render
+    from mmplat.leaderboard.references import with_references
 
     where = artifacts.results(results)
     connection = connect(where)
@@ -36,13 +45,19 @@ def leaderboard(
             raise ArtifactError(
                 f"Nothing is published in {where.root} yet. `mmplat publish` fills the store from its files."
             )
-        table = ranking(connection, campaign, suite, metric=metric, top=top)
+        table = with_rank_ranges(connection, ranking(connection, campaign, suite, metric=metric))
+        if top is not None:  # a rank is a range among all runs, not among those shown
+            table = table.filter(table["rank"] <= top)
+        if references:
+            table = with_references(connection, table, metric)
     finally:
         connection.close()
     if form != "table":
         typer.echo(render(table, form), nl=False)
         return
     _print(table, metric)
+    if references and "source" not in table.columns:
+        typer.echo(NO_REFERENCES, err=True)
     shown = overview if campaign is None else overview.filter(overview["campaign"] == campaign)
     for status, meaning in (("incomplete", "lack samples, which are in no number"), ("failed", "are in no ranking")):
         if count := int(shown[status].sum()):
@@ -57,12 +72,12 @@ def _print(table: pl.DataFrame, metric: str) -> None:
     """One table per campaign and suite: lines and colours where a terminal shows them, plain text elsewhere."""
     import sys
 
-    from mmplat.leaderboard.formats import plain, with_interval
+    from mmplat.leaderboard.formats import plain, with_interval, with_rank_range
 
-    readable = with_interval(table)
-    if table["seed"].n_unique() < 2:
+    readable = with_rank_range(with_interval(table))
+    if table["seed"].drop_nulls().n_unique() < 2:
         readable = readable.drop("seed")
-    columns = [name for name in SHOWN if name in readable.columns]
+    columns = [name for name in (*SHOWN, *OF_REFERENCES) if name in readable.columns]
     for (campaign, suite), rows in readable.group_by(["campaign", "suite"], maintain_order=True):
         title = f"{campaign} · {suite} · {metric}"
         body = rows.select(columns)

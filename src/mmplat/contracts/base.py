@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from mmplat.records import Sample
 from mmplat.registry import Registry
 from mmplat.views import bind as bind_view
 from mmplat.views import catalog as view_kinds
+from mmplat.views.base import Value
 
 Picture = NDArray[np.uint8]
 
@@ -65,7 +66,13 @@ class Subject:
     pictures: tuple[Picture, ...] = field(default_factory=lambda: tuple(map(_picture, range(3), SIZES)))
 
     def ask(
-        self, kind: str = "image", number: int = 0, *, pictures: tuple[Picture, ...] | None = None, question: str = ""
+        self,
+        kind: str = "image",
+        number: int = 0,
+        *,
+        pictures: tuple[Picture, ...] | None = None,
+        question: str = "",
+        params: Mapping[str, Value] | None = None,
     ) -> Ask:
         """One view of a made-up sample; other pictures in it make it another sample with the same key."""
         shown = (self.pictures[number],) if pictures is None else pictures
@@ -73,7 +80,7 @@ class Subject:
         names = tuple(map(picture_name, shown))
         key = content_id(["contract", text, len(shown)])
         sample = Sample(key, key, key, text, (), ("yes", "no"), "yes", names)
-        return Ask(sample, bind_view(kind), shown)
+        return Ask(sample, bind_view(kind, params), shown)
 
     def logits(self, *asks: Ask) -> Any:
         """What the adapter says (row, vocab), in one batch where the family allows one."""

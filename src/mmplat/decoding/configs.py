@@ -46,7 +46,9 @@ def parse_decoding(name: str, *, where: str = "") -> DecodingSpec:
     for part in name.split("-"):
         match = _PART.fullmatch(part)
         if match is None or match["letter"] in found:
-            raise ConfigError(f"Unknown decoding {name!r}{where}. Allowed: {GRAMMAR}; in a grid also {', '.join(sets)}.")
+            raise ConfigError(
+                f"Unknown decoding {name!r}{where}. Allowed: {GRAMMAR}; in a grid also {', '.join(sets)}."
+            )
         found[match["letter"]] = match["value"]
     return checked(
         DecodingSpec(

@@ -109,7 +109,7 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
         Series(str(method), [Point(r["confidence"], r["value"], r["low"], r["high"]) for r in own.to_dicts()])
         for (method,), own in curves.partition_by("method", as_dict=True, maintain_order=True).items()
     ]
-    return [Panel(title_of(rows), series, diagonal=True)]
+    return [Panel(title_of(rows), series, diagonal=True, joined=True)]
 
 
 DIAGNOSTIC = Diagnostic("calibration", 1, measure, panels, x="confidence (bins of equal mass)", y="accuracy")

@@ -76,7 +76,7 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
         Series(str(method), [Point(r["confidence"], r["value"], r["low"], r["high"]) for r in own.to_dicts()])
         for (method,), own in accuracy.partition_by("method", as_dict=True, maintain_order=True).items()
     ]
-    return [Panel(title_of(rows), series)]
+    return [Panel(title_of(rows), series, joined=True)]
 
 
 DIAGNOSTIC = Diagnostic("confidence", 1, measure, panels, x="mean naive confidence of the bin", y="accuracy")

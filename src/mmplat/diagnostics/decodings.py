@@ -196,7 +196,7 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
         for name, line in lines.items()
         if not line.is_empty()
     ]
-    return [Panel(title_of(rows), series)]
+    return [Panel(title_of(rows), series, joined=True)]
 
 
 DIAGNOSTIC = Diagnostic("decodings", 1, sweep, panels, x="temperature, or top-p", y="metric")

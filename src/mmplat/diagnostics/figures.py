@@ -7,6 +7,7 @@ browser, by GitHub and by LaTeX's tools, and two figures can be compared as text
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -14,7 +15,22 @@ from xml.sax.saxutils import escape
 WIDTH, HEIGHT, COLUMNS = 380, 240, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 42
 LINE = 14
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933", "#882255", "#44aa99")
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#000000",
+    "#999933",
+    "#882255",
+    "#44aa99",
+    "#aa4499",
+    "#117733",
+    "#6699cc",
+    "#888888",
+)
 """Okabe and Ito's colours first: they are told apart by people who see fewer."""
 
 
@@ -30,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points of one colour, joined where x is a number."""
+    """Points of one colour."""
 
     name: str
     points: Sequence[Point]
@@ -44,6 +60,8 @@ class Panel:
     series: Sequence[Series]
     diagonal: bool = False
     """Draws where value and x are equal."""
+    joined: bool = False
+    """Joins the points of a series."""
 
 
 def draw(panels: Sequence[Panel], *, x: str, y: str) -> str:
@@ -84,7 +102,11 @@ class _Axis:
 
     @property
     def ticks(self) -> list[float]:
-        return [self.low + (self.high - self.low) * i / 4 for i in range(5)]
+        """Three to seven round numbers."""
+        rough = (self.high - self.low) / 4
+        unit = 10 ** math.floor(math.log10(rough))
+        step = next(times * unit for times in (1, 2, 5, 10) if times * unit >= rough * 0.8)
+        return [i * step for i in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
 
 
 def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
@@ -101,7 +123,7 @@ def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
     for i, series in enumerate(panel.series):
         aside = (i - (len(panel.series) - 1) / 2) * min(5.0, 30 / len(panel.series)) if names else 0.0
         placed = [(across.at(place[p.x] if isinstance(p.x, str) else p.x) + aside, p) for p in series.points]
-        parts += _marks(placed, up, colours[series.name], joined=not names)
+        parts += _marks(placed, up, colours[series.name], joined=panel.joined)
     return "".join(parts)
 
 
@@ -122,9 +144,9 @@ def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> st
     if up.low < 0 < up.high:
         parts.append(_line(LEFT, up.at(0), WIDTH - RIGHT, up.at(0), "#bbb"))
     for tick in up.ticks:
-        parts.append(_text(LEFT - 4, up.at(tick) + 4, f"{tick:.2f}", anchor="end"))
+        parts.append(_text(LEFT - 4, up.at(tick) + 4, f"{tick:.3g}", anchor="end"))
     if not names:
-        parts += [_text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.2f}", anchor="middle") for t in across.ticks]
+        parts += [_text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.3g}", anchor="middle") for t in across.ticks]
     slanted = len(names) > 6
     for i, name in enumerate(names):
         turn = "rotate(-40)" if slanted else ""

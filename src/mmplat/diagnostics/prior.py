@@ -30,7 +30,7 @@ def measure(pair: Measured, *, top: int = 15, views: tuple[str, ...] = ()) -> pl
     mean = pl.col("p").sum() / pl.col("n").first()
     square = (pl.col("p") ** 2).sum() / pl.col("n").first()
     untold = (
-        said.group_by("view", "sample_key").agg(1 - pl.col("p").sum())
+        said.group_by("view", "sample_key").agg((1 - pl.col("p").sum()).alias("p"))
         .group_by("view").agg(pl.col("p").mean().clip(0, 1).alias("untold"))
     )  # fmt: skip
     found = (

@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 EMPTY_INPUTS = ("none", "unk", "zero", "one", "noise", "black", "white", "random-pixels")
 """Kinds of view that show nothing, or next to nothing, of the image."""
+MOSTLY_NOISE = 900
+"""From this step on noise is an empty input; VCD's 500 still shows most of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Measured:
     def empty_inputs(self) -> list[ViewSpec]:
         """Views that were asked and show nothing of the image, by the order of `EMPTY_INPUTS`."""
         found = [view for view in self.pair.views if view.kind in EMPTY_INPUTS]
+        found = [view for view in found if int(view.params.get("step", MOSTLY_NOISE)) >= MOSTLY_NOISE]
         return sorted(found, key=lambda view: EMPTY_INPUTS.index(view.kind))
 
     @property

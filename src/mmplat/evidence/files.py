@@ -137,7 +137,7 @@ def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) ->
             order.join(
                 stored.filter(pl.col("view_key") == view.key), on="sample_key", how="left", maintain_order="left"
             ),
-            is_main=view.key == main.key,
+            is_main=view.key in (main.key, view.main_key),
             n_labels=int(n_labels.max()),
         )
         for view in views

@@ -5,7 +5,7 @@ Ragged lists are padded: token ids with −1, logits with −inf, so that array 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,14 @@ class Evidence:
 
     def view(self, spec: ViewSpec) -> Rows:
         return self.views[spec.key]
+
+    def main_of(self, spec: ViewSpec) -> Rows:
+        """Rows of the main view at whose likeliest tokens a view is kept: its own where it is one."""
+        return self.main if spec.main_key is None else self.views[spec.main_key]
+
+    def seen_from(self, main: ViewSpec | None) -> Evidence:
+        """The same evidence, answered from another view than the image."""
+        return self if main is None else replace(self, main=self.view(main))
 
     def at_main(self, spec: ViewSpec) -> Floats:
         """What a view says at the main view's top tokens (sample, k)."""

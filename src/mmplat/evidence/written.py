@@ -53,4 +53,3 @@ def read_written(folder: Path, writings: list[str]) -> pl.DataFrame:
             "sets the broken part aside and asks only its answers again."
         ) from error
     return rows.unique(["sample_key", "writing"], keep="first")
-

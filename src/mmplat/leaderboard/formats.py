@@ -73,6 +73,15 @@ def with_interval(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.Series("value", texts, dtype=pl.String)).drop("low", "high")
 
 
+def with_rank_range(table: pl.DataFrame) -> pl.DataFrame:
+    """rank, rank_low and rank_high as one readable column, `3 (1–5)`; the rank alone where no range is known."""
+    ranks = table.select("rank", "rank_low", "rank_high").iter_rows()
+    texts = [
+        None if rank is None else str(rank) if low is None else f"{rank} ({low}–{high})" for rank, low, high in ranks
+    ]
+    return table.with_columns(pl.Series("rank", texts, dtype=pl.String)).drop("rank_low", "rank_high")
+
+
 def interval(value: float | None, low: float | None, high: float | None) -> str:
     """`0.812 [0.790, 0.833]`; a dash where the metric is undefined."""
     if value is None:

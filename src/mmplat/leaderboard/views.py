@@ -28,9 +28,9 @@ SUITES = {
 RUNS = {
     "run_id": "VARCHAR", "campaign": "VARCHAR", "model": "VARCHAR", "suite": "VARCHAR", "decoding": "VARCHAR",
     "method": "VARCHAR", "seed": "BIGINT", "origin": "VARCHAR", "status": "VARCHAR", "error": "VARCHAR", "n": "BIGINT",
-    "n_failed": "BIGINT", "n_near_ties": "BIGINT", "forward_passes": "BIGINT", "seconds": "DOUBLE", "device": "VARCHAR", "dtype": "VARCHAR",
-    "git_revision": "VARCHAR", "git_dirty": "BOOLEAN", "model_key": "VARCHAR", "suite_key": "VARCHAR",
-    "evidence_key": "VARCHAR", "settings": "JSON", "versions": "JSON",
+    "n_failed": "BIGINT", "n_near_ties": "BIGINT", "forward_passes": "BIGINT", "seconds": "DOUBLE",
+    "device": "VARCHAR", "dtype": "VARCHAR", "git_revision": "VARCHAR", "git_dirty": "BOOLEAN", "model_key": "VARCHAR",
+    "suite_key": "VARCHAR", "evidence_key": "VARCHAR", "settings": "JSON", "versions": "JSON",
 }  # fmt: skip
 METRICS = {
     "run_id": "VARCHAR", "metric": "VARCHAR", "subset": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE",

@@ -141,7 +141,9 @@ def _clusters_by(
         if value is not None:
             found.setdefault(value, np.zeros(int(cluster.max()) + 1, bool))[at] = True
     if found and np.sum(list(found.values()), axis=0).max() > 1:
-        raise ConfigError(f"A total over {column!r} needs clusters that lie within one {column} each; this suite has others.")
+        raise ConfigError(
+            f"A total over {column!r} needs clusters that lie within one {column} each; this suite has others."
+        )
     return found
 
 

@@ -154,13 +154,13 @@ def feature_keys(ask: Ask) -> tuple[Key, ...]:
     if kind.image != "keep":
         return ()
     if kind.stochastic and kind.place != "question":
-        return tuple((ask.view.key, ask.sample.sample_key, at) for at in range(len(ask.pictures)))
+        return tuple((ask.view.asked, ask.sample.sample_key, at) for at in range(len(ask.pictures)))
     if kind.constant:
         # Sizes matter: a tiling model cuts a picture by its size.
-        return tuple((ask.view.key, picture.shape) for picture in ask.pictures)
-    if kind.place in ("prompt", "question"):  # the image as it is
+        return tuple((ask.view.asked, picture.shape) for picture in ask.pictures)
+    if kind.place in ("prompt", "question", "inside"):  # the image as it is
         return tuple((name,) for name in ask.sample.images)
-    return tuple((ask.view.key, name) for name in ask.sample.images)
+    return tuple((ask.view.asked, name) for name in ask.sample.images)
 
 
 def change_pixels(processed: Processed, transform: Callable[[NDArray[Any]], NDArray[Any]]) -> Processed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmplat.models._inside import Usual
     from mmplat.models._vlm import Prompt, VisionLanguage
 
 
@@ -18,6 +19,8 @@ class Stream:
     cache: Any
     attention: Any  # (row, width)
     positions: Any  # (…, row, 1): of the last tokens
+    inside: Usual
+    """What is done inside the network, from the prompts to the last token."""
     inputs: dict[str, Any] = field(default_factory=dict)
     """What the prompts' own forward was given, for families whose continuation depends on it."""
 
@@ -25,6 +28,7 @@ class Stream:
         """Keeps these rows (indices on the stream's device), in this order; one may be named several times, to go several ways."""
         count = len(self.logits)
         self.cache.batch_select_indices(rows)
+        self.inside.select(rows)
         self.logits, self.attention = self.logits[rows], self.attention[rows]
         self.positions = self.positions.index_select(-2, rows)
         self.inputs = {name: _rows_of(value, count, rows) for name, value in self.inputs.items()}

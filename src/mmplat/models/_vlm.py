@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmplat.errors import ModelError
+from mmplat.models._inside import Usual, apart, attention_by, begun
 from mmplat.models._loading import ProcessorLoader, load
 from mmplat.models._pictures import Pictures, Processed, Seen, change_pixels
 from mmplat.models._spelling import continuation_ids, one_token_spellings
@@ -34,6 +35,8 @@ class Prompt:
 
     ids: tuple[int, ...]
     seen: tuple[Seen, ...] = ()
+    inside: Any = None
+    """What its view does inside the network (`views/inside.py`); None: nothing."""
 
     @property
     def length(self) -> int:
@@ -65,6 +68,8 @@ class VisionLanguage:
     max_pictures: int | None = None
     no_image: str | None = None
     """Why there is no forward without a picture; None: there is one."""
+    no_inside: ClassVar[str | None] = None
+    """Why nothing can be done inside the network; None: it can."""
     neutral: ClassVar[str | None] = None
     """What stands for an unknown token where the tokenizer has none: a token of the checkpoint's own, by its text."""
 
@@ -187,6 +192,8 @@ class VisionLanguage:
 
     def unavailable(self, kind: str) -> str | None:
         image = view_kinds.get(kind).image
+        if view_kinds.get(kind).place == "inside" and self.no_inside:
+            return self.no_inside
         if image != "keep" and self.no_image:
             return self.no_image
         if image == "unk" and self.unk_id is None:
@@ -219,27 +226,17 @@ class VisionLanguage:
         distinct = list(dict.fromkeys(texts))
         ids = dict(zip(distinct, self.tokens(distinct), strict=True))
         return [
-            Prompt(self._stand_ins(ids[text]) if _image_of(ask) == "unk" else ids[text], its)
+            Prompt(self._stand_ins(ids[text]) if _image_of(ask) == "unk" else ids[text], its, ask.intervention)
             for ask, text, its in zip(asks, texts, seen, strict=True)
         ]
 
     def forward(self, batch: Sequence[Prompt]) -> Any:
         """Next-token logits in float32 (row, vocab)."""
-        import torch
-
-        with torch.inference_mode():
-            return self._run(self.padded(batch), use_cache=False).logits[:, -1].float()
+        return apart(batch, lambda some: self.read(begun(self, some), use_cache=False).logits)
 
     def prefill(self, batch: Sequence[Prompt]) -> Stream:
-        """The same, keeping the cache, so that answers can be continued."""
-        import torch
-
-        with torch.inference_mode():
-            padded = self.padded(batch)
-            out = self._run(padded, use_cache=True)
-        return Stream(
-            out.logits[:, -1].float(), out.past_key_values, padded.attention, padded.positions[..., -1:], padded.inputs
-        )
+        """The same, keeping the cache, so that answers can be continued; of prompts that ask for the same inside."""
+        return self.read(begun(self, batch), use_cache=True)
 
     def advance(self, stream: Stream, ids: Any, real: Any | None = None) -> Any:
         """Logits (row, step, vocab) after each of `ids` (row, step); the stream then ends with them.
@@ -250,19 +247,19 @@ class VisionLanguage:
 
         with torch.inference_mode():
             stream.extend(ids, real)
-            out = self.call(
-                input_ids=ids,
-                attention_mask=stream.attention,
-                position_ids=stream.positions,
-                past_key_values=stream.cache,
-                use_cache=True,
+            inputs = {
+                "input_ids": ids,
+                "attention_mask": stream.attention,
+                "position_ids": stream.positions,
+                "past_key_values": stream.cache,
+                "use_cache": True,
                 **self.proceed(stream, ids),
-            )
-            return out.logits.float()
+            }
+            return stream.inside.says(partial(self.call, **inputs), ids.shape[1]).logits
 
     def score(self, batch: Sequence[Prompt], labels: tuple[str, ...]) -> Any:
         """Log-probability of each label as the answer (row, label); all labels of a prompt share its prefill."""
-        return score_continuations(self, batch, self.continuations(labels))
+        return apart(batch, lambda some: score_continuations(self, some, self.continuations(labels)))
 
     @cached_property
     def stops(self) -> frozenset[int]:
@@ -280,13 +277,9 @@ class VisionLanguage:
         """How the last position attends, mean over heads (row, layer, position); padding is zero."""
         import torch
 
-        usual = self.network.config.text_config._attn_implementation
-        self.network.set_attn_implementation({"text_config": "eager"})  # the others never hold what this asks for
-        try:
-            with torch.inference_mode():
-                out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
-        finally:
-            self.network.set_attn_implementation({"text_config": usual})
+        # Eager: the others never hold what this asks for.
+        with torch.inference_mode(), attention_by(self.network, "eager"):
+            out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
         layers = self.over_tokens(out.attentions)
         return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in layers], dim=1)
 
@@ -317,6 +310,16 @@ class VisionLanguage:
 
         tensor = tensor.to(self.device)
         return tensor.to(getattr(torch, self.dtype)) if tensor.is_floating_point() else tensor
+
+    def read(self, inside: Usual, *, use_cache: bool) -> Stream:
+        """Reads prompts; what is done inside meanwhile goes on with the stream."""
+        import torch
+
+        with torch.inference_mode():
+            padded = self.padded(inside.prompts)
+            out = inside.says(partial(self._run, padded, use_cache=use_cache), 1)
+        last = padded.positions[..., -1:]
+        return Stream(out.logits[:, -1], out.past_key_values, padded.attention, last, inside, padded.inputs)
 
     def _run(self, batch: Padded, *, use_cache: bool, **options: Any) -> Any:
         return self.call(

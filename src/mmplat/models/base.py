@@ -37,6 +37,12 @@ class Ask:
         """The question as this view puts it."""
         return view_kinds.get(self.view.kind).rewrite(self.sample, self.view.params, self.seed)
 
+    @property
+    def intervention(self) -> Any:
+        """What this view does inside the network (`views/inside.py`); None: nothing."""
+        describe = view_kinds.get(self.view.kind).intervention
+        return None if describe is None else describe(self.view.params)
+
 
 @dataclass(frozen=True, slots=True)
 class Spellings:

@@ -54,7 +54,7 @@ class Fake(OneRow):
         return torch.from_numpy(np.stack([self._row(prompt.ask) for prompt in batch]))
 
     def _row(self, ask: Ask) -> np.ndarray[Any, np.dtype[np.float32]]:
-        rng = np.random.default_rng(seed_from(ask.sample.sample_key, ask.view.key))
+        rng = np.random.default_rng(seed_from(ask.sample.sample_key, ask.view.asked))
         logits = rng.normal(-3, 1, self.vocab_size).astype(np.float32)
         count = len(ask.sample.labels)
         logits[: 2 * count] = rng.normal(0, 1, 2 * count)

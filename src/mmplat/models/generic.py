@@ -24,6 +24,7 @@ from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Ask, Family, families
 from mmplat.records import ModelSpec, Sample
 from mmplat.views import bind as bind_view
+from mmplat.views import catalog as view_kinds
 
 ALLOWED = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 6e-2}
 """Difference of a logit, relative to the largest one, that another order of adding can make."""
@@ -45,8 +46,12 @@ def load_processor(path: str, **options: Any) -> Any:
     return AutoProcessor.from_pretrained(path, **options)
 
 
+NO_INSIDE = "nobody looked at how this architecture attends: views inside the network need a family file"
+
+
 class Generic(VisionLanguage):
     family = "generic"
+    no_inside = NO_INSIDE
     load_processor = staticmethod(load_processor)
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -161,4 +166,12 @@ def _probe(*sizes: tuple[int, int]) -> Ask:
     return Ask(Sample(key, key, key, question, (), ("yes", "no"), "yes", names), bind_view("image"), pictures)
 
 
-families.add("generic", Family("generic", "any other architecture, tried out as it is loaded", Generic))
+families.add(
+    "generic",
+    Family(
+        "generic",
+        "any other architecture, tried out as it is loaded",
+        Generic,
+        unavailable=lambda kind: NO_INSIDE if view_kinds.get(kind).place == "inside" else None,
+    ),
+)

@@ -19,12 +19,17 @@ from mmplat.models._streams import Stream
 from mmplat.models._tiles import together
 from mmplat.models._vlm import Padded, Prompt, VisionLanguage
 from mmplat.models.base import Family, families
+from mmplat.views import catalog as view_kinds
+
+
+NO_INSIDE = "Llama 3.2 Vision has no image tokens among the others to attend to: it looks through layers of its own"
 
 
 class Mllama(VisionLanguage):
     family = "mllama"
     told: ClassVar[Mapping[str, str]] = {"date_string": "26 Jul 2024"}  # the template's own, where it knows no clock
     neutral = "<|reserved_special_token_0|>"
+    no_inside = NO_INSIDE
 
     def render_blind(self, question: str, pictures: int) -> str:
         return self.render(question, pictures).replace(self.placeholder, "")
@@ -110,5 +115,6 @@ families.add(
         version=Mllama.version,
         architectures=("MllamaForConditionalGeneration",),
         hub=("meta-llama/Llama-3.2-11B-Vision", "meta-llama/Llama-3.2-90B-Vision"),
+        unavailable=lambda kind: NO_INSIDE if view_kinds.get(kind).place == "inside" else None,
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from datetime import datetime
@@ -48,8 +47,8 @@ def post(url: str, message: dict[str, object]) -> str | None:
     """Sends a message; returns why it did not arrive. A dead webhook fails nothing."""
     if not url.startswith(("http://", "https://")):
         return f"{url!r} is no http(s) address"
-    request = urllib.request.Request(url, json.dumps(message).encode(), {"Content-Type": "application/json"})
     try:
+        request = urllib.request.Request(url, json.dumps(message).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT_S):
             return None
     except (OSError, ValueError, HTTPException) as error:

@@ -16,6 +16,7 @@ from mmplat.store.decided import DecidedFolder, campaigns_on_disk, decided_folde
 from mmplat.store.engine import engine_of, hidden, reason_of, store_url
 from mmplat.store.migrate import ensure
 from mmplat.store.models import Campaign, Decided, Metric, Model, Run, Suite
+from mmplat.store.papers import write_published_figures
 
 Advance = Callable[[int], None]
 T = TypeVar("T")
@@ -85,6 +86,7 @@ def _publish(
     folders: Sequence[DecidedFolder],
     advance: Advance,
 ) -> Published:
+    write_published_figures(connection)
     _write_campaign(connection, results, campaign)
     known = {
         (row.model, row.suite): row.fingerprint

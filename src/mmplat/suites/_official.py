@@ -87,8 +87,10 @@ def _tails(text: str) -> list[str]:
     tails = []
     for number, line in enumerate(lines):
         keys = (*_KEYS, "=") if number == len(lines) - 1 else _KEYS
-        found = [line.split(key)[-1].strip() for key in keys if key in line]
-        shortest = min(found, key=len, default="")
+        shortest = ""
+        for tail in (line.split(key)[-1].strip() for key in keys if key in line):
+            if not shortest or len(tail) < len(shortest):  # an empty tail gives way to the next one, as in the script
+                shortest = tail
         if shortest and shortest not in {":", ",", ".", "!", "?", ";", "'"}:
             tails.append(shortest)
     return tails or [whole]

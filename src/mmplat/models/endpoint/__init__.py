@@ -22,6 +22,8 @@ def unavailable(kind: str) -> str | None:
     view = views.get(kind)
     if view.image == "unk":
         return "an endpoint takes words and pictures, no unk token in place of a picture"
+    if view.place == "inside":
+        return "an endpoint shows what it says, nothing of the network behind it"
     if view.place == "pixels":
         return "an endpoint takes pictures and processes them itself, so nothing can be changed behind its processor"
     return None

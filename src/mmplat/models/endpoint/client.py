@@ -135,11 +135,16 @@ class Endpoint:
             seconds = sum(c.seconds for c in completions)
             return Reply((), tuple(c.text for c in completions), spelled(self.settings.drawn), seconds)
         (only,) = completions
-        if not only.told:
-            return Failure("the endpoint told no log-probabilities of this answer")
-        if only.mass > SURE:
-            return Failure(f"the told log-probabilities are none: their probabilities sum to {only.mass:.4g}")
-        return Reply(only.told, seconds=only.seconds)
+        lack = self._lack(only)
+        return Reply(only.told, seconds=only.seconds) if lack is None else Failure(lack)
+
+    def _lack(self, completion: Completion) -> str | None:
+        """Why a reply is of no use, so that it is not kept and asked again next time; None: it is."""
+        if self.tells and not completion.told:
+            return "the endpoint told no log-probabilities of this answer"
+        if self.tells and completion.mass > SURE:
+            return f"the told log-probabilities are none: their probabilities sum to {completion.mass:.4g}"
+        return None
 
     def _requests(self, ask: Ask) -> list[Request]:
         """One that tells, or as many as there are draws, each with a seed of its own."""
@@ -147,7 +152,7 @@ class Endpoint:
         if self.tells:
             return [request_for(ask, settings.system, self._telling(settings.top_logprobs))]
         draws = 1 if settings.drawn.greedy else settings.draws
-        seeds = [seed_from(ask.sample.sample_key, ask.view.key, draw) % 2**31 for draw in range(draws)]
+        seeds = [seed_from(ask.sample.sample_key, ask.view.asked, draw) % 2**31 for draw in range(draws)]
         return [request_for(ask, settings.system, self._drawing(seed)) for seed in seeds]
 
     def _telling(self, count: int) -> dict[str, Any]:
@@ -171,7 +176,8 @@ class Endpoint:
                     found = self._sent(request, key)
                     pay(found.usage)
                 self._refuse_another(found)
-                kept.put(key, found)
+                if self._lack(found) is None:
+                    kept.put(key, found)
         return found
 
     @contextmanager
