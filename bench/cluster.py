@@ -76,7 +76,10 @@ def makespans(cluster: Cluster, official: Path | None, options: argparse.Namespa
     """Seconds for `options.jobs` trivial jobs, per arm."""
     arms = {"submitit": (Path(sys.prefix), ["--executor", "submitit"])}
     if official:
-        arms["official"] = (official, ["--executor", "slurm", "--default-resources", "runtime=5"])
+        arms["official"] = (
+            official,
+            ["--executor", "slurm", "--slurm-status-command", "squeue", "--default-resources", "runtime=5"],
+        )
     seconds: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(options.repeats):
         for name, (venv, more) in arms.items():

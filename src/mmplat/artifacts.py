@@ -118,6 +118,14 @@ class Results:
         """Held while a campaign is mirrored to MLflow."""
         return self.campaign(campaign) / ".mlflow"
 
+    def mirror_queue(self, campaign: str) -> Path:
+        """Exists while MLflow lacks runs of the campaign."""
+        return self.campaign(campaign) / "mlflow.queued.json"
+
+    @property
+    def mirror_queues(self) -> Iterable[Path]:
+        return (self.root / "campaigns").glob("*/mlflow.queued.json")
+
     @property
     def tracking_ready(self) -> Path:
         """Written once the MLflow store has its tables, or with the reason why there is none."""

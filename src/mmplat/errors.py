@@ -10,6 +10,7 @@
     │   └── EvidenceTooNarrow  stored evidence does not cover an exact decision
     ├── ModelError           a model cannot be loaded or asked
     ├── StoreError           the SQL store cannot be reached or is at another revision
+    ├── TrackingError        MLflow does not take what is queued for it
     └── CampaignFailed       the work was done as far as it could be, and something in it failed
 
 A message says what is wrong, where, what is allowed, and what to do next. The command line prints it and exits with
@@ -76,6 +77,10 @@ class ModelError(MmplatError):
 
 class StoreError(MmplatError):
     """The results store cannot be reached, or is at another migration revision."""
+
+
+class TrackingError(MmplatError):
+    """MLflow does not take what is queued for it; it stays queued."""
 
 
 class CampaignFailed(MmplatError):

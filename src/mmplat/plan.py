@@ -27,6 +27,7 @@ from mmplat.models import families
 from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
+from mmplat.views import catalog as view_kinds
 
 MADE_BY = "mmplat plan --grid GRID --write"
 
@@ -66,6 +67,12 @@ class Pair:
     """Answers to be written, each once, where the suite is answered in words."""
 
     @property
+    def passes(self) -> int:
+        """Forward passes per sample when every view is asked once."""
+        kinds = {view.asked: view.kind for view in self.views}
+        return sum(view_kinds.get(kind).passes for kind in kinds.values())
+
+    @property
     def work(self) -> Work:
         rows = () if suites.get(self.suite.kind).open_ended else self.views  # no labels, no rows to read
         return Work(self.model, self.suite, rows, self.writings)
@@ -88,7 +95,7 @@ class Plan:
     @property
     def forwards(self) -> int | None:
         """Forward passes when every view is asked once."""
-        return _total((pair.n, len(pair.views)) for pair in self.pairs)
+        return _total((pair.n, pair.passes) for pair in self.pairs)
 
     @property
     def forwards_cell_by_cell(self) -> int | None:
@@ -186,7 +193,7 @@ def make_plan(grid: Grid) -> Plan:
             planned = tuple(one for one, reason in zip(seeded, reasons, strict=True) if not reason)
             if planned:
                 extra = [v for v in grid.views if not unavailable(v.kind)]
-                needed = [main, *(v for one in planned for v in one.method.references), *extra]
+                needed = [main, *(v for one in planned for v in one.method.views), *extra]
                 views = tuple({v.key: v for v in needed}.values())
                 written = (writing_of(one, decoding, suite) for one in planned for decoding in grid.decodings)
                 writings = tuple({w.key: w for w in written if w is not None}.values())
@@ -312,7 +319,7 @@ def _incompatible(one: Seeded, suite: SuiteSpec, model: ModelSpec, grid: Grid) -
         return "the suite has no images, so every reference view equals the sample itself"
     if one.method.binary and suites.get(suite.kind).positive is None:
         return "the suite is no yes/no question, so it has no yes-ratio"
-    for view in one.method.references:
+    for view in one.method.views:
         reason = unavailable(view.kind)
         if reason:
             return f"view {view.name!r} is not available: {reason}"

@@ -45,7 +45,7 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
             raise ConfigError(_why_empty(spec, left_out))
         _refuse_unusable(spec, samples)
         with atomic(folder / "samples.parquet") as temporary:
-            _table(samples).write_parquet(temporary)
+            samples_table(samples).write_parquet(temporary)
         write_json(done, _metadata(spec, samples, left_out))
     return done
 
@@ -166,7 +166,8 @@ def _write_picture(folder: Path, picture: NDArray[np.uint8]) -> str:
     return name
 
 
-def _table(samples: list[Sample]) -> pl.DataFrame:
+def samples_table(samples: list[Sample]) -> pl.DataFrame:
+    """What samples.parquet holds."""
     text = pl.List(pl.String)
     return pl.DataFrame(
         {
@@ -184,17 +185,23 @@ def _table(samples: list[Sample]) -> pl.DataFrame:
     )
 
 
+def samples_id(samples: list[Sample]) -> str:
+    """What a prepared suite holds, by content: part of the key of all evidence on it."""
+    return content_id(
+        [
+            [s.sample_id, s.sample_key, s.gold, s.cluster, s.groups, *([s.reference] if s.reference else [])]
+            for s in samples
+        ]
+    )
+
+
 def _metadata(spec: SuiteSpec, samples: list[Sample], left_out: list[LeftOut]) -> dict[str, Any]:
-    content = [
-        [s.sample_id, s.sample_key, s.gold, s.cluster, s.groups, *([s.reference] if s.reference else [])]
-        for s in samples
-    ]
     return {
         **spec.model_dump(mode="json"),
         "key": spec.key,
         "n": len(samples),
         "images": len({name for s in samples for name in s.images}),
-        "content_id": content_id(content),
+        "content_id": samples_id(samples),
         "left_out": _by_reason(left_out),
         "differs_from_published": [] if spec.limit else _differences(spec, samples),
     }

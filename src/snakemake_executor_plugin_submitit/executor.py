@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import uuid
 from collections import Counter
@@ -203,7 +202,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
     def _failed(self, info: SubmittedJobInfo, seen: Seen) -> None:
         external = info.external_jobid
         if seen.stuck:
-            self.backend.cancel([external])
+            self._cancel([external])
         if seen.state == "OUT_OF_MEMORY":
             self._memory_factor[info.job] += 1
         out, err = self.files.logs(external)
@@ -218,15 +217,15 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
     def cancel_jobs(self, active_jobs: Sequence[SubmittedJobInfo]) -> None:
         """Everything that was submitted, also what Snakemake does not list at this moment."""
         self._withdraw_unconfirmed()
-        jobs = list(self._watched)
-        if not jobs:
-            return
+        self._cancel(list(self._watched))
+
+    def _cancel(self, jobs: Sequence[str]) -> None:
         try:
-            self.backend.cancel(jobs)
+            if jobs:
+                self.backend.cancel(jobs)
         except Unreachable as error:
-            print(
-                f"{len(jobs)} jobs could not be cancelled: {error}. To cancel them later: scancel {' '.join(jobs[:20])}",
-                file=sys.stderr,
+            self.logger.error(
+                f"{len(jobs)} jobs could not be cancelled: {error}. To cancel them later: scancel {' '.join(jobs[:20])}"
             )
 
 

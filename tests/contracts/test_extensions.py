@@ -51,10 +51,13 @@ def test_a_method_decides_each_sample_by_itself_or_says_that_it_reads_them_all(e
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_names_views_that_exist_and_says_what_it_is(name):
     method = bind(name)
-    assert all(view.kind in views for view in method.references)
-    assert method.passes == 1 + len({view.key for view in method.references})
+    assert all(view.kind in views for view in method.views)
+    assert method.passes == sum(views.get(view.kind).passes for view in method.views)
+    assert all(view.main_key == (method.main and method.main.key) for view in method.views), (
+        "kept at the main view's tokens"
+    )
     assert catalog.get(name).summary
-    assert method.stochastic == any(views.get(view.kind).stochastic for view in method.references)
+    assert method.stochastic == any(views.get(view.kind).stochastic for view in method.views)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -11,6 +11,11 @@ MAY_NOT_APPLY = {
     ("instructblip", "text"): "without a picture",
     ("instructblip", "pictures"): "takes 1",
     ("llava-onevision", "pictures"): "takes 1",
+    **{
+        (name, contract): reason
+        for name, reason in (("mllama", "no image tokens"), ("aya-vision", "nobody"), ("llava-onevision", "nobody"))
+        for contract in ("inside", "keeps", "apart", "restored")
+    },
 }
 """What a family cannot do, and a word of its reason. Everything else must hold: a new reason is a decision, not an accident."""
 

@@ -48,7 +48,17 @@ def snakemake(cluster: Cluster, folder: Path, snakefile: str, *more: str) -> sub
         "--nolock",
     ]
     command += ["--seconds-between-status-checks", "1", "--latency-wait", "5", "--keep-going", *more]
-    return subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=120, cwd=folder)
+    environment = cluster.environment
+    environment["PATH"] = f"{folder / 'bin'}:{environment['PATH']}"
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=folder)
+
+
+def squeue_says(folder: Path, change: str) -> None:
+    """A squeue whose lines went through sed: for what this cluster cannot do by itself."""
+    (folder / "bin").mkdir(parents=True)
+    wrapper = folder / "bin/squeue"
+    wrapper.write_text(f"#!/bin/sh\n/usr/bin/squeue \"$@\" | sed '{change}'\n")
+    wrapper.chmod(0o755)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +141,29 @@ def test_a_resource_that_cannot_be_passed_on_is_one_clear_error(cluster, tmp_pat
     assert done.returncode == 1
     assert "Rule fails: slurm_extra: '-x' in '-x n1'" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_after_out_of_memory_a_job_gets_twice_as_much(cluster, tmp_path):
+    """SLURM kills for memory only with cgroups, which are not here: the state is real, the word for it is put in."""
+    squeue_says(tmp_path, "s/|FAILED|/|OUT_OF_MEMORY|/")
+    done = snakemake(cluster, tmp_path, FAILING.replace("runtime=5", "runtime=5, mem_mb=100"), "--retries", "2")
+    assert done.returncode == 1
+    assert done.stderr.count("ended as OUT_OF_MEMORY") == 3
+    scripts = sorted(
+        (tmp_path / ".snakemake/submitit").glob("[0-9]*_submission.sh"), key=lambda p: int(p.name.split("_")[0])
+    )
+    asked = [line for script in scripts for line in script.read_text().splitlines() if "--mem=" in line]
+    assert asked == ["#SBATCH --mem=100M", "#SBATCH --mem=200M", "#SBATCH --mem=400M"]
+
+
+def test_ends_that_slurm_has_forgotten_are_known_by_what_the_jobs_left(cluster, tmp_path):
+    squeue_says(tmp_path, "/|COMPLETED|\\||FAILED|/d")
+    done = snakemake(cluster, tmp_path, TRIVIAL + FAILING, "small/0", "never")
+    assert done.returncode == 1
+    assert (tmp_path / "small/0").exists()
+    assert done.stderr.count("Error in rule") == 1
+    assert "ended as LOST" in done.stderr
+    assert "the last thing it said" in done.stderr
 
 
 def test_a_second_head_in_one_directory_is_told_who_the_first_is(cluster, tmp_path):

@@ -212,6 +212,9 @@ def test_world_captions_show_the_pictures_of_world_objects(prepared):
             noun = one.question.removeprefix("Is there a ").removesuffix("?")
             assert (noun in sample.reference["objects"]) == (one.gold == "yes")
         assert set(sample.reference["faint"]) <= set(sample.reference["objects"])
+        offered = {line[2:] for line in sample.question.splitlines()[1:-1]}
+        assert len(offered) == 4
+        assert len(offered & set(sample.reference["objects"])) == 1
 
 
 @pytest.mark.parametrize(

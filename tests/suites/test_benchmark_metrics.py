@@ -1,6 +1,9 @@
 """Scores are those of the official scripts, with n, an interval that respects clusters, and an exact expectation."""
 
+import json
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from mmplat.suites import catalog
 from mmplat.suites.mme import QUESTIONS
 
 MME = catalog.get("mme").metrics
+OTHERS = {"accuracy_official", "chair_i", "chair_s"}  # of answers in words
 SUBTASKS = (*COARSE, *FINE, *COGNITION)
 
 
@@ -197,28 +201,44 @@ def test_the_whole_of_mme_under_sixty_cells_is_summarised_in_seconds():
     assert len({n.subset for n in numbers}) == 16
 
 
-def test_a_grid_over_benchmarks_runs_from_files_to_metrics(shelf, results, monkeypatch):
-    monkeypatch.chdir(shelf.root.parent)
+def test_the_suites_of_the_page_run_from_files_to_metrics(shelf, results, monkeypatch):
     shelf.pope(), shelf.mme(SUBTASKS), shelf.mmmu(), shelf.hallusion()
-    grid = """
-campaign: benchmarks
-models: [fake]
-suites:
-  - {name: pope, params: {path: data/pope, images: data/pope/val2014}}
-  - {name: mme, params: {path: data/mme}}
-  - {name: mmmu, params: {path: data/mmmu}}
-  - {name: hallusion-bench, params: {path: data/hallusion, images: data/hallusion/images}}
-decodings: [greedy, sample]
-methods: [naive, posthoc-none]
-"""
+    page = Path(__file__).parents[2].joinpath("docs/benchmarks.md").read_text(encoding="utf-8")
+    (suites,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    grid = f"campaign: c\nmodels: [fake]\nmethods: [naive, posthoc-none]\ndecodings: [greedy, sample]\n{suites}"
+    monkeypatch.chdir(shelf.root.parent)
     ran = run_grid(grid, results)
     assert set(ran.table("runs")["status"]) == {"done"}
     metrics = ran.table("runs").select("run_id", "suite").join(ran.table("metrics"), on="run_id")
     named = {suite: set(metrics.filter(suite=suite)["metric"]) for suite in ("pope", "mme", "mmmu", "hallusion-bench")}
     assert {"f1", "yes_ratio", "expected_f1"} <= named["pope"]
+    assert (
+        set(ran.table("metrics")["metric"])
+        >= set(re.findall(r"`((?:mme|chair|accuracy|figure|question)_\w+)`", page)) - OTHERS
+    )
     assert {"mme_perception", "expected_mme_perception", "accuracy_plus"} <= named["mme"]
     assert "f1" not in named["mmmu"]
     assert {"figure_accuracy", "question_accuracy"} <= named["hallusion-bench"]
     greedy = {"suite": "mme", "decoding": "greedy", "method": "naive"}
     for metric in ("mme_perception", "mme_total_8", "accuracy_plus"):
         assert ran.value(metric=metric, **greedy) == pytest.approx(ran.value(metric=f"expected_{metric}", **greedy))
+
+
+def test_written_answers_are_also_read_by_the_published_rules(shelf, results):
+    """The tiny model says words that it knows, so the strict rule and the official ones may differ, and both are told."""
+    params = shelf.pope()
+    grid = (
+        f"campaign: words\nmodels: [tiny]\nsuites: [{{name: pope, answers: text, longest: 3, params: {json.dumps(params)}}}]\n"
+        "decodings: [greedy]\nmethods: [naive]\n"
+    )
+    ran = run_grid(grid, results)
+    texts = ran.table("predictions")
+    official = [said_by_pope(text) == gold for text, gold in texts.select("text", "gold").iter_rows()]
+    assert ran.value(metric="accuracy_official") == pytest.approx(np.mean(official))
+    assert ran.value(metric="accuracy_substring") >= 0
+    assert ran.value(metric="accuracy") == pytest.approx(texts["correct"].mean())
+
+
+def said_by_pope(text):
+    """POPE's own rule, as its script has it."""
+    return "no" if {"No", "no", "not"} & set(text.split(".")[0].replace(",", "").split(" ")) else "yes"

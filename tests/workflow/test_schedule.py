@@ -337,6 +337,17 @@ def test_a_webhook_gets_one_message_with_the_paths(hook, place, results):
     assert message["firings"][0]["log"] == str(failed[0].log)
 
 
+def test_the_environment_file_may_name_the_webhook(hook, place, results):
+    workflow(place, "exit 3")
+    settings_ = place / "lab.env"
+    settings_.write_text(f"MMPLAT_WEBHOOK=http://127.0.0.1:{hook.server_port}/\n")
+    for name in ("one", "two"):
+        add(results, entry(place, name, env_file=settings_))
+    report_failures(results, fire(results), webhook=None)
+    (message,) = hook.got
+    assert [firing["schedule"] for firing in message["firings"]] == ["one", "two"]
+
+
 @pytest.mark.parametrize("answer", [500, 404, None])
 def test_a_webhook_that_fails_or_hangs_fails_nothing(hook, monkeypatch, answer):
     monkeypatch.setattr(Hook, "answer", answer)

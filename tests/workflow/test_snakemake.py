@@ -1,7 +1,9 @@
 """The real Snakemake on the real Snakefile, with the model that needs no weights."""
 
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +49,37 @@ def test_the_same_command_again_has_nothing_to_do(smoke):
     done = snakemake(smoke, ROOT / "config/grids/smoke.yaml", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_snakemakes_report_carries_the_leaderboard(smoke):
+    done = snakemake(smoke, ROOT / "config/grids/smoke.yaml", "--report", str(smoke / "report.html"))
+    assert done.returncode == 0, done.stderr
+    report = (smoke / "report.html").read_text()
+    held = re.findall(r'"data_uri": "data:text/(?:html|csv)[^,]*,([^"]+)', report)
+    pages = [base64.b64decode(text).decode() for text in held]
+    assert (smoke / "results/campaigns/smoke/leaderboard.csv").read_text() in pages
+    (page,) = (text for text in pages if text.startswith("<!doctype html>"))
+    ranked = json.loads((smoke / "results/campaigns/smoke/leaderboard.json").read_text())
+    assert page.count("<svg") == len(ranked), "an interval is drawn for every row"
+    assert "Every cell of campaign smoke" in report
+
+
+@pytest.mark.slow
+def test_minutes_per_job_cuts_the_work_and_gives_the_same_tables(smoke, tmp_path):
+    """Costs were measured in the results folder of the first run; here the grid's estimate stands for them."""
+    grid = tmp_path / "cut.yaml"
+    text = (ROOT / "config/grids/smoke.yaml").read_text()
+    grid.write_text(text.replace("[fake]", "[{name: fake, needs: {samples_per_s: 1, mem_gb: 1}}]"))
+    done = snakemake(tmp_path, grid, "minutes_per_job=1")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((tmp_path / "results/campaigns/smoke/plan.json").read_text())
+    assert len(plan["batches"]) == 8
+    tables = [folder / "results/campaigns/smoke/leaderboard.csv" for folder in (smoke, tmp_path)]
+    cells, cut = (pl.read_csv(path).drop("seconds") for path in tables)
+    assert cells.equals(cut)
+    again = snakemake(tmp_path, grid, "--dry-run")
+    assert "Nothing to be done" in again.stderr + again.stdout, "the cut is kept without being said again"
 
 
 @pytest.mark.slow

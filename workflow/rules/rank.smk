@@ -3,7 +3,18 @@ rule rank:
         published=rules.publish.output.done,
     output:
         json=RESULTS.leaderboard(NAME, "json"),
-        csv=RESULTS.leaderboard(NAME, "csv"),
+        html=report(
+            RESULTS.leaderboard(NAME, "html"),
+            caption="../report/leaderboard.rst",
+            category="Leaderboard",
+            labels={"as": "tables and intervals"},
+        ),
+        csv=report(
+            RESULTS.leaderboard(NAME, "csv"),
+            caption="../report/leaderboard.rst",
+            category="Leaderboard",
+            labels={"as": "CSV, every row"},
+        ),
         md=RESULTS.leaderboard(NAME, "md"),
     log:
         LOGS / "rank.log",

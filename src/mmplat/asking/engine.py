@@ -31,7 +31,7 @@ from mmplat.records import Batch, BatchSuite, Demand, Sample, Shard, ViewSpec
 def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
     """Asks what is missing of a batch and writes its done-marker. The model is loaded only when something is missing."""
     outcome = Outcome()
-    expected = {part.name: _expected_rows(part, results) for part in batch.suites}
+    expected = {part.name: expected_rows(part, results) for part in batch.suites}
     with Pulse(batch, results, outcome, expected) as pulse:
 
         def both(rows: int) -> None:
@@ -80,7 +80,7 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
     return identity
 
 
-def _expected_rows(part: BatchSuite, results: Results) -> int:
+def expected_rows(part: BatchSuite, results: Results) -> int:
     """Rows of a suite or shard, near enough until its samples are read: equal samples are asked once."""
     n: int = load_metadata(results.suite(part.suite.name, part.suite.key))["n"]
     return n * (len(part.views) + len(part.writings)) // part.shard.of

@@ -165,6 +165,8 @@ class WritingJob:
         broken = [s for s, one in zip(samples, spoken, strict=True) if math.isnan(sum(one.logprobs))]
         self._failed(broken, "the model said NaN while it wrote; try dtype float32", 0)
         fine = [(s, one) for s, one in zip(samples, spoken, strict=True) if not math.isnan(sum(one.logprobs))]
+        method = _method(writing)
+        once = method.passes - len(method.views)  # what a view takes beside its own row, for the prompt alone
         columns = {
             "sample_key": [s.sample_key for s, _ in fine],
             "sample_id": [s.sample_id for s, _ in fine],
@@ -174,7 +176,7 @@ class WritingJob:
             "logprobs": [one.logprobs for _, one in fine],
             "margins": [one.margins for _, one in fine],
             "stopped": [one.stopped for _, one in fine],
-            "forwards": [len(one.tokens) * len(speaker.views) for _, one in fine],
+            "forwards": [len(one.tokens) * len(speaker.views) + once for _, one in fine],
             "seconds": [seconds] * len(fine),
             "device": [self.model.hardware] * len(fine),
             "dtype": [self.model.dtype] * len(fine),

@@ -19,6 +19,7 @@ from mmplat.cli import (
     decodings,
     diagnose,
     gate,
+    importing,
     leaderboard,
     models,
     plan,
@@ -27,9 +28,11 @@ from mmplat.cli import (
     publish,
     rank,
     schedule,
+    show,
     sql,
     status,
     tracking,
+    verify,
     world,
 )
 from mmplat.errors import MmplatError
@@ -48,7 +51,10 @@ for reader in (leaderboard.leaderboard, sql.sql, status.status):
     app.command()(reader)
 for judge in (compare.compare, gate.gate, power.power):
     app.command()(judge)
+for auditor in (show.show, verify.verify):
+    app.command()(auditor)
 app.command("list")(catalog.list_)
+app.add_typer(importing.app, name="import")
 app.add_typer(models.app, name="models")
 app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(decodings.app, name="decodings")

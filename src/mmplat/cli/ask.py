@@ -53,11 +53,10 @@ def ask(
 def _ask_one(batch: Batch, place: Results) -> int:
     """Asks one batch, says what it came to, and returns how many failures were recorded."""
     from mmplat.asking import ask as ask_batch
+    from mmplat.asking import expected_rows
     from mmplat.cli.progress import bar
-    from mmplat.preparing import load_metadata
 
-    sizes = [load_metadata(place.suite(s.suite.name, s.suite.key))["n"] * len(s.views) for s in batch.suites]
-    with bar(f"ask {batch.model.name}", sum(sizes)) as advance:
+    with bar(f"ask {batch.model.name}", sum(expected_rows(part, place) for part in batch.suites)) as advance:
         outcome = ask_batch(batch, place, advance=advance)
     rate = f", {outcome.asked / outcome.seconds:,.0f} rows/s" if outcome.seconds else ""
     typer.echo(

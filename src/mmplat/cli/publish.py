@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmplat.cli.mirroring import PATIENCE_S, enqueue, send_queued
 from mmplat.cli.options import ResultsOption
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
-    from mmplat.records import MetricRecord, RunRecord
-    from mmplat.store import DecidedFolder, Published
+    from mmplat.store import Published
 
 
 def publish(
@@ -44,39 +43,20 @@ def publish(
             with bar(f"publish {name}", len(store.decided_folders(where, name))) as advance:
                 done.append(store.publish(where, name, advance=advance))
     for published in done:
-        _report(where, published, mirrored=None if no_tracking else _mirror(where, published.campaign))
+        _report(where, published)
+    if no_tracking:
+        return
+    for published in done:
+        enqueue(where, published.campaign)
+    send_queued(where, patience_s=PATIENCE_S)
 
 
-def _mirror(results: Results, campaign: str) -> dict[str, Any]:
-    from mmplat import store, tracking
-    from mmplat.cli.progress import bar
-
-    folders = store.decided_folders(results, campaign)
-    runs = [run for folder in folders for run in folder.runs()]
-    with bar(f"mirror {campaign} to MLflow", len(runs)) as advance:
-        mirrored = tracking.mirror(results, campaign, runs, lambda missing: _metrics(folders, missing), advance=advance)
-    return asdict(mirrored)
-
-
-def _metrics(folders: Sequence[DecidedFolder], runs: Sequence[RunRecord]) -> dict[str, list[MetricRecord]]:
-    wanted = {run.run_id for run in runs}
-    found: dict[str, list[MetricRecord]] = {}
-    for folder in folders:
-        for metric in folder.metrics_of(wanted):
-            found.setdefault(metric.run_id, []).append(metric)
-    return found
-
-
-def _report(results: Results, published: Published, *, mirrored: dict[str, Any] | None) -> None:
-    """published.json is the last file: it exists when the store has the campaign, whatever MLflow did."""
+def _report(results: Results, published: Published) -> None:
+    """published.json is written before MLflow is asked for anything: it exists when the store has the campaign."""
     from mmplat.artifacts import write_json
 
-    write_json(results.published(published.campaign), {**asdict(published), "tracking": mirrored})
+    write_json(results.published(published.campaign), asdict(published))
     say = f"{published.campaign}: {published.runs} runs in {published.store}"
     for count, what in ((published.incomplete, "incomplete"), (published.failed, "failed")):
         say += f", {count} of them {what}" if count else ""
-    if mirrored and not mirrored["warning"]:
-        say += f"; MLflow: {mirrored['written']} written, {mirrored['present']} there before"
     typer.echo(say, err=True)
-    if mirrored and mirrored["warning"]:
-        typer.echo(f"warning: {mirrored['warning']}", err=True)

@@ -14,10 +14,11 @@ def rank(
     metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
     results: ResultsOption = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.csv and leaderboard.json of a campaign."""
+    """Write leaderboard.md, .html, .csv and .json of a campaign."""
     from mmplat import artifacts
     from mmplat.leaderboard import connect, overall, ranking
     from mmplat.leaderboard.formats import as_csv, as_json, markdown, with_interval
+    from mmplat.leaderboard.html import page as html_page
 
     where = artifacts.results(results)
     connection = connect(where)
@@ -34,6 +35,8 @@ def rank(
         f"The plain mean of {metric} over suites, each counting once. Rows without a rank lack a suite.\n",
         markdown(across),
     ]
-    for suffix, text in (("md", "\n".join(page)), ("csv", as_csv(table)), ("json", as_json(table))):
+    html = html_page(campaign, metric, table, across)
+    texts = {"md": "\n".join(page), "html": html, "csv": as_csv(table), "json": as_json(table)}
+    for suffix, text in texts.items():
         artifacts.write_bytes(where.leaderboard(campaign, suffix), text.encode())
-    typer.echo(f"{campaign}: {table.height} rows in {where.leaderboard(campaign, 'md')} (.csv, .json)", err=True)
+    typer.echo(f"{campaign}: {table.height} rows in {where.leaderboard(campaign, 'md')} (.html, .csv, .json)", err=True)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from mmplat.cli.mirroring import send_queued
 from mmplat.cli.options import ResultsOption
 
-app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback(help="The MLflow mirror.")
-def group() -> None:
-    """Keeps `prepare` a command of its own: typer folds a lone command into its parent."""
+app = typer.Typer(help="The MLflow mirror.", no_args_is_help=True)
 
 
 @app.command()
@@ -26,3 +22,16 @@ def prepare(
         typer.echo(f"MLflow is ready at {said['uri']}", err=True)
     else:
         typer.echo(f"warning: no MLflow mirror: {said['reason']}", err=True)
+
+
+@app.command()
+def send(results: ResultsOption = None) -> None:
+    """Send what is queued: runs that a publish could not mirror because MLflow was slow, dead or not installed."""
+    from mmplat import artifacts, tracking
+    from mmplat.errors import TrackingError
+
+    where = artifacts.results(results)
+    if not send_queued(where):
+        typer.echo("Nothing is queued: MLflow has every published run.", err=True)
+    if left := tracking.queued(where):
+        raise TrackingError(f"Still queued: {', '.join(left)}. Mend MLflow and run `mmplat tracking send` again.")

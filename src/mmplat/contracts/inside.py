@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmplat.contracts.base import STEPS, Contract, Subject, Verdict, both, catalog
 from mmplat.errors import IncompatibleCell
 from mmplat.views import catalog as view_kinds
+from mmplat.views.base import Value
 
-NOTHING = {
+NOTHING: Mapping[str, Mapping[str, Value]] = {
     "raised": {"strength": 0},
     "least-attended": {"keep": 1},
     "blind": {"spread": -1e6},

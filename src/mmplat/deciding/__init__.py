@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,34 +15,53 @@ import pyarrow.parquet as pq
 
 from mmplat.artifacts import Results, atomic, write_json
 from mmplat.deciding import tables
-from mmplat.deciding.cells import context_of, method_cells
+from mmplat.deciding.cells import Context, Decided, context_of, method_cells
 from mmplat.deciding.written import written_cells
 from mmplat.plan import Pair, Plan
+from mmplat.records import RunRecord
 
-__all__ = ["decide"]
+__all__ = ["Decisions", "decide", "decisions"]
 
 Advance = Callable[[int], None]
 
 
-def decide(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambda n: None) -> Path:
-    """Decides every cell of a pair and writes its files; returns the path of decided.json."""
-    began = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """All cells of one pair, decided from the stored evidence and not yet written."""
+
+    context: Context
+    cells: list[Decided]
+    runs: list[RunRecord]
+
+    def predictions(self) -> pa.Table:
+        shared = tables.sample_columns(self.context)
+        pairs = zip(self.cells, self.runs, strict=True)
+        return pa.concat_tables(tables.predictions_table(self.context, shared, cell, run) for cell, run in pairs)
+
+    def metrics(self) -> pa.Table:
+        return tables.metrics_table(self.context, self.cells, self.runs)
+
+
+def decisions(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambda n: None) -> Decisions:
+    """Decides every cell of a pair and writes nothing."""
     context = context_of(plan, pair, results)
     cells = []
     for seeded in pair.methods:
         cells += (written_cells if pair.writings else method_cells)(context, seeded)
         advance(len(plan.grid.decodings))
-    runs = [tables.run_record(context, cell) for cell in cells]
-    shared = tables.sample_columns(context)
+    return Decisions(context, cells, [tables.run_record(context, cell) for cell in cells])
+
+
+def decide(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambda n: None) -> Path:
+    """Decides every cell of a pair and writes its files; returns the path of decided.json."""
+    began = time.perf_counter()
+    made = decisions(plan, pair, results, advance=advance)
     folder = results.decided(plan.grid.campaign, pair.model.name, pair.suite.name)
     (folder / "decided.json").unlink(missing_ok=True)  # it vouches for the files beside it, which change now
-    _write(
-        folder / "predictions.parquet",
-        pa.concat_tables(tables.predictions_table(context, shared, c, r) for c, r in zip(cells, runs, strict=True)),
-    )
-    _write(folder / "metrics.parquet", tables.metrics_table(context, cells, runs))
-    _write(folder / "runs.parquet", tables.runs_table(runs))
-    write_json(folder / "decided.json", tables.summary(context, runs, time.perf_counter() - began))
+    _write(folder / "predictions.parquet", made.predictions())
+    _write(folder / "metrics.parquet", made.metrics())
+    _write(folder / "runs.parquet", tables.runs_table(made.runs))
+    write_json(folder / "decided.json", tables.summary(made.context, made.runs, time.perf_counter() - began))
     return folder / "decided.json"
 
 

@@ -90,7 +90,8 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
 
 def _refuse_narrow(pair: Pair, evidence: Evidence, plan: Plan) -> None:
     """The rule that asking follows: rows that do not reach as far as the grid looks decide nothing."""
-    narrow = evidence.main.present & ~covered(evidence.main, plan.demand)
+    mains = [evidence.main, *(evidence.view(view) for view in pair.views if view.key == view.main_key)]
+    narrow = np.logical_or.reduce([main.present & ~covered(main, plan.demand) for main in mains])
     if narrow.any():
         raise EvidenceTooNarrow(
             f"{pair.model.name} × {pair.suite.name}: the stored evidence of {int(narrow.sum())} of {narrow.size} samples does "
@@ -103,19 +104,20 @@ def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
     """All decodings of one method; its scores are computed once."""
     began = time.perf_counter()
     present = context.evidence.main.present.copy()
-    for view in seeded.method.references:
+    for view in seeded.method.views:
         present &= context.evidence.view(view).present
     rows = np.flatnonzero(present)
     if not len(rows):  # the cell fails, with its reason; the others go on
         none = nothing(context.evidence.main.label_logits.shape[1])
         return [Decided(seeded, decoding, rows, none, 0.0) for decoding in context.plan.grid.decodings]
     scores = seeded.method.scores(only(context.evidence, rows))
+    final = context.evidence.seen_from(seeded.method.main).main.final[rows]
     shared = (time.perf_counter() - began) / len(context.plan.grid.decodings)
     cells = []
     for decoding in context.plan.grid.decodings:
         began = time.perf_counter()
         try:
-            answers, sure = decidable(scores, decoding, context.evidence.main.final[rows])
+            answers, sure = decidable(scores, decoding, final)
         except EvidenceTooNarrow as error:
             raise EvidenceTooNarrow(f"{context.pair.model.name} × {context.pair.suite.name}: {error}") from error
         why = {} if sure.all() else dict.fromkeys(rows[~sure].tolist(), _not_told(context.evidence, seeded, decoding))
@@ -157,7 +159,7 @@ def _not_told(evidence: Evidence, seeded: Seeded, decoding: DecodingSpec) -> str
 
 def only(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
     """The evidence of some samples; all of them in the common case, without a copy."""
-    if len(rows) == len(evidence.n_labels):
+    if np.array_equal(rows, np.arange(len(evidence.n_labels))):
         return evidence
     views = {key: one.take(rows) for key, one in evidence.views.items()}
     main = next(key for key, one in evidence.views.items() if one is evidence.main)

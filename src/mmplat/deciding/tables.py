@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,14 @@ from mmplat.metrics import Answered, catalog, summarise
 from mmplat.metrics.graded import summarise_graded
 from mmplat.metrics.summary import CellAnswers, Number
 from mmplat.provenance import git_state, packages
-from mmplat.records import MetricRecord, RunRecord, ViewSpec
+from mmplat.records import MetricRecord, RunRecord, Sample, ViewSpec
 from mmplat.suites import catalog as suites
 
 
 def run_record(context: Context, cell: Decided) -> RunRecord:
     """The record of one cell. Its id is the content of everything that determines its numbers."""
     method, pair = cell.seeded.method, context.pair
-    views = [pair.views[0], *method.references]
+    views = list(method.views)
     evidence_key = content_id(
         {"model": context.model_key, "views": [v.key for v in views], "suite": context.suite["content_id"]}
     )
@@ -44,7 +46,7 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
     }
     failed = len(context.samples) - len(cell.rows)
     revision, dirty = git_state()
-    main = context.evidence.main
+    main = context.evidence.seen_from(method.main).main
     return RunRecord(
         run_id=content_id({**coordinates, "evidence": evidence_key, "settings": settings, "versions": versions}),
         **coordinates,
@@ -81,12 +83,17 @@ def _told(main: Rows) -> dict[str, Any]:
 
 
 def sample_columns(context: Context) -> dict[str, pa.Array]:
-    """Columns of predictions that are the same in every cell; made once."""
-    main = context.evidence.main
+    """Columns of predictions that are the same in every cell that answers from the image; made once."""
     return {
         "sample_id": pa.array([s.sample_id for s in context.samples]),
         "gold": pa.array([s.gold for s in context.samples]),
         "labels": pa.array([list(s.labels) for s in context.samples], pa.list_(pa.string())),
+    } | _margins(context.evidence.main)
+
+
+def _margins(main: Rows) -> dict[str, pa.Array]:
+    """How sure the view is that is answered from."""
+    return {
         "margin": pa.array(main.margin.astype(np.float32), mask=~main.present),
         "near_tie": pa.array(main.near_tie, mask=~main.present),
     }
@@ -109,6 +116,8 @@ def predictions_table(context: Context, shared: dict[str, pa.Array], cell: Decid
     decided[cell.rows] = True
     right = np.take_along_axis(probs, context.gold[:, None], axis=1)[:, 0] if width else np.full(n, np.nan)
     labels = shared["labels"]
+    if cell.seeded.method.main is not None:
+        shared = shared | _margins(context.evidence.view(cell.seeded.method.main))
     said = pa.array(labels.offsets.to_numpy()[:-1] + best, mask=best < 0)  # place of the answer among all labels
     return pa.table(
         shared
@@ -129,7 +138,7 @@ def _errors(context: Context, cell: Decided, decided: NDArray[np.bool_]) -> pa.A
     """Why a sample has no answer; null where it has one."""
     if decided.all():
         return pa.nulls(len(decided), pa.string())
-    views = [v.name for v in (context.pair.views[0], *cell.seeded.method.references)]
+    views = [v.name for v in cell.seeded.method.views]
     reasons = failures(context, views)
     why = reasons.get("all", "evidence is missing")
     found = enumerate(zip(decided, context.samples, strict=True))
@@ -146,10 +155,9 @@ def _ragged(matrix: NDArray[np.float64], lengths: NDArray[Any]) -> pa.Array:
 def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord]) -> pa.Table:
     """Metrics of all cells; cells that decided the same samples are computed together."""
     suite = suites.get(context.pair.suite.kind)
-    if suite.grade is not None:
-        return _numbers_table(
-            [(runs[at].run_id, one) for at, cell in enumerate(cells) for one in _graded(context, cell, at)]
-        )
+    graded = [(runs[at].run_id, one) for at, cell in enumerate(cells) for one in _graded(context, cell, at)]
+    if suite.open_ended:
+        return _numbers_table(graded)
     alike: dict[bytes, list[int]] = {}
     for index, cell in enumerate(cells):
         if not len(cell.rows):
@@ -161,17 +169,25 @@ def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord])
         answers = [_cell_answers(context, cells[i]) for i in indices]
         found = summarise(answers, samples, suite.subsets, named=suite.metrics, whole=context.samples)
         numbers += [(runs[indices[one.cell]].run_id, one) for one in found]
-    return _numbers_table(numbers)
+    return _numbers_table(numbers + graded)
 
 
 def _graded(context: Context, cell: Decided, at: int) -> list[Number]:
-    """Measures of answers that no label sums up."""
+    """Measures of written answers beyond their labels: a suite's own grades, or what published rules make of the same text."""
     suite = suites.get(context.pair.suite.kind)
-    if suite.grade is None or not len(cell.rows) or cell.texts is None:
+    grade = suite.grade or (partial(_by_published_rules, suite.official) if suite.official else None)
+    if grade is None or not len(cell.rows) or cell.texts is None:
         return []
     samples = [context.samples[row] for row in cell.rows]
-    grades = [suite.grade(cell.texts[row] or "", context.samples[row]) for row in cell.rows]
+    grades = [grade(cell.texts[row] or "", context.samples[row]) for row in cell.rows]
     return summarise_graded(at, grades, samples, suite.subsets)
+
+
+def _by_published_rules(
+    rules: Mapping[str, Callable[[str, Sample], str | None]], text: str, sample: Sample
+) -> dict[str, tuple[float, float]]:
+    """`accuracy_official` and its like: comparable with published numbers, wrong where the published script is."""
+    return {f"accuracy_{name}": (float(parse(text, sample) == sample.gold), 1.0) for name, parse in rules.items()}
 
 
 def _numbers_table(numbers: list[tuple[str, Number]]) -> pa.Table:

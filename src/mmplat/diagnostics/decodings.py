@@ -41,7 +41,6 @@ class Scores:
     reports: Floats
     reported: Estimate
     """On the second half of the first split, with its errors per cluster."""
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _scores(pair: Measured, question: Question, decodings: list[str]) -> Scores:
     chooses, reports = (side @ sums[0] / (side @ sums[1]) for side in (halves, 1 - halves))
     second = ~halves[0].astype(bool)[cluster]
     reported = estimate(numerator[second], denominator[second], cluster[second])
-    return Scores(chooses, reports, reported, int(second.sum()))
+    return Scores(chooses, reports, reported)
 
 
 def first_halves(clusters: int, seed: int) -> NDArray[np.float64]:
@@ -122,7 +121,7 @@ def _row(decodings: list[str], scores: Sequence[Scores], question: Question) -> 
         "decodings": len(decodings),
         "best": decodings[pick],
         **_value([one.reported for one in scores], pick),
-        "n": sum(one.n for one in scores),
+        "n": sum(one.reported.n for one in scores),
         "on_same_data": float(chooses[0, pick]),
         "optimism": float(optimism.mean()),
         "chosen_again": float((chosen == pick).mean()),
@@ -156,7 +155,7 @@ def _gain(scores: Sequence[Scores], one: int, other: int, sign: int) -> Interval
 
 
 def _column(estimates: Estimate, at: int) -> Estimate:
-    return Estimate(estimates.value[[at]], estimates.errors[:, [at]])
+    return Estimate(estimates.value[[at]], estimates.errors[:, [at]], estimates.n)
 
 
 def sweep(pair: Measured, *, method: str = "naive", metric: str = "expected_accuracy", seed: int = 0) -> pl.DataFrame:

@@ -25,15 +25,17 @@ class Estimate:
 
     value: Floats  # (cell,)
     errors: Floats
+    n: int
+    """Samples."""
 
     def minus(self, other: Estimate) -> Interval:
         """The paired difference, normal approximation.
 
-        The variance of one further cluster that differs is added: without it, two runs that answer every sample alike would
+        The variance of one further sample that differs is added: without it, two runs that answer every sample alike would
         differ by exactly nothing, with an interval of no width. For independent samples this is near Agresti and Min's interval.
         """
         value = self.value - other.value
-        variance = ((self.errors - other.errors) ** 2).sum(axis=0) + 1 / len(self.errors) ** 2
+        variance = ((self.errors - other.errors) ** 2).sum(axis=0) + 1 / self.n**2
         return value, value - Z95 * np.sqrt(variance), value + Z95 * np.sqrt(variance)
 
 
@@ -44,7 +46,7 @@ def estimate(numerator: Floats, denominator: Floats, cluster: NDArray[np.int64])
     with np.errstate(invalid="ignore", divide="ignore"):
         value = sums[0].sum(axis=0) / total
         errors = (sums[0] - value * sums[1]) / total
-    return Estimate(value, errors * _few(len(errors)))
+    return Estimate(value, errors * _few(len(errors)), len(numerator))
 
 
 def of_metric(answers: Answered, metric: Metric, cluster: NDArray[np.int64]) -> Estimate:

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, COLUMNS = 380, 240, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 42
-LINE = 14
+LINE, SLANTED = 14, 6
 COLOURS = (
     "#0072b2",
     "#d55e00",
@@ -105,7 +105,7 @@ class _Axis:
         """Three to seven round numbers."""
         rough = (self.high - self.low) / 4
         unit = 10 ** math.floor(math.log10(rough))
-        step = next(times * unit for times in (1, 2, 5, 10) if times * unit >= rough * 0.8)
+        step = next(times * unit for times in (1, 2, 5, 10) if times * unit >= rough * 0.7)
         return [i * step for i in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
 
 
@@ -138,7 +138,7 @@ def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> st
     parts = [
         _line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#444"),
         _line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#444"),
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x, anchor="middle"),
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "" if len(names) > SLANTED else x, anchor="middle"),
         f'<g transform="translate(12,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">{_text(0, 0, y, anchor="middle")}</g>',
     ]
     if up.low < 0 < up.high:
@@ -147,7 +147,7 @@ def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> st
         parts.append(_text(LEFT - 4, up.at(tick) + 4, f"{tick:.3g}", anchor="end"))
     if not names:
         parts += [_text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.3g}", anchor="middle") for t in across.ticks]
-    slanted = len(names) > 6
+    slanted = len(names) > SLANTED  # then they need the room of the axis's own name
     for i, name in enumerate(names):
         turn = "rotate(-40)" if slanted else ""
         label = _text(0, 0, name, anchor="end" if slanted else "middle")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from mmplat.artifacts import read_json, write_json_once
 from mmplat.evidence.files import parts
@@ -52,6 +53,6 @@ def _kept(files: Iterable[Path]) -> list[int]:
         .select(pl.col("top_ids").explode(empty_as_null=False).unique())
         .collect()["top_ids"]
         for path in files
-        if "label_tokens" in pl.read_parquet_schema(path)
+        if "label_tokens" in pq.read_schema(path).names
     ]
     return pl.concat(found).unique().sort().to_list() if found else []

@@ -17,6 +17,8 @@ from mmplat.errors import ConfigError
 from mmplat.evidence.rows import Evidence, Rows
 from mmplat.records import MethodSpec, ViewSpec
 from mmplat.registry import Registry, with_defaults
+from mmplat.views import bind as view
+from mmplat.views import catalog as view_kinds
 
 Floats = NDArray[np.float64]
 NOTHING = 1e-6
@@ -34,7 +36,7 @@ class Method:
 
     spec: MethodSpec
     references: tuple[ViewSpec, ...]
-    """Views it needs beside the main one."""
+    """Views it needs beside the main one; with another main view than the image, as that one sees them (`seen_from`)."""
     scores: Callable[[Evidence], Scores]
     beta: float | None = None
     """Its plausibility mask keeps tokens down to log(beta) below the largest; None: it looks at labels or has no mask."""
@@ -46,11 +48,18 @@ class Method:
     """Only for suites with a positive label."""
     transductive: bool = False
     """What it says of one sample depends on the others: it reads the unlabeled answers of the whole suite."""
+    main: ViewSpec | None = None
+    """The view it answers from, seen from itself; None: the image."""
+
+    @property
+    def views(self) -> tuple[ViewSpec, ...]:
+        """What it needs, the view that it answers from first."""
+        return (self.main or view("image"), *self.references)
 
     @property
     def passes(self) -> int:
         """Forward passes per sample when it is run alone."""
-        return 1 + len(self.references)
+        return sum(view_kinds.get(one.kind).passes for one in self.views)
 
 
 @dataclass(frozen=True, slots=True)

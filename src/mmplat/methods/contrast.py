@@ -1,6 +1,7 @@
 """Contrastive decoding: logits of the image minus those of a poorer view, behind a plausibility mask.
 
 d = (1 + α)·l − α·l′ over the tokens with l ≥ max(l) + log β. The mask is read from l, before temperature (LLaVA-Align §2).
+Methods of other files are contrasts too; they name their views, the weights of l and l′, and the view that l comes from.
 VDD contrasts with the prompt without image (none), with one unk token, or with the mean of both; VCD with a noised image;
 ICD with the same image under a disturbing instruction.
 `apc-only` is the control with α = 0: what is left of a gain when nothing is contrasted and only the tail is cut.
@@ -24,28 +25,53 @@ from mmplat.views.questions import DISTURBING
 References = Callable[[MethodSpec, int], tuple[ViewSpec, ...]]
 
 
-def builder(references: References, *, stochastic: bool = False) -> Callable[[MethodSpec, int], Method]:
+Weights = Callable[[MethodSpec], tuple[float, float]]
+"""spec → what l and l′ are multiplied with."""
+
+
+def by_alpha(spec: MethodSpec) -> tuple[float, float]:
+    alpha = number(spec, "alpha", low=0)
+    return 1 + alpha, alpha
+
+
+def builder(
+    references: References,
+    *,
+    weights: Weights = by_alpha,
+    main_view: Callable[[MethodSpec], ViewSpec] | None = None,
+    stochastic: bool = False,
+) -> Callable[[MethodSpec, int], Method]:
     def build(spec: MethodSpec, seed: int) -> Method:
-        views = references(spec, seed)
-        alpha = number(spec, "alpha", low=0) if "alpha" in spec.params else 0.0
+        own, views = _views(spec, references(spec, seed), main_view)
+        ours, theirs = weights(spec) if views else (1.0, 0.0)
         beta = number(spec, "beta", low=0, high=1)
 
         def scores(evidence: Evidence) -> Scores:
-            main = evidence.main
-            contrasted = main.top_logits
+            seen = evidence.seen_from(own)
+            contrasted = seen.main.top_logits
             if views:
-                poorer = np.mean([evidence.at_main(v) for v in views], axis=0)
-                contrasted = (1 + alpha) * main.top_logits - alpha * poorer  # padding is NaN, and masked
-            return plausible(main, contrasted, beta)
+                poorer = np.mean([seen.at_main(v) for v in views], axis=0)
+                contrasted = ours * seen.main.top_logits - theirs * poorer  # padding is NaN, and masked
+            return plausible(seen.main, contrasted, beta)
 
         def combine(main: Any, others: list[Any], step: int) -> Any:
             low = main < main.amax(dim=-1, keepdim=True) + (math.log(beta) if beta else -math.inf)
-            contrasted = (1 + alpha) * main - alpha * sum(others) / len(others) if others else main
+            contrasted = ours * main - theirs * sum(others) / len(others) if others else main
             return contrasted.masked_fill(low, -math.inf)
 
-        return Method(spec, views, scores, beta=beta, stochastic=stochastic, combine=combine)
+        return Method(spec, views, scores, beta=beta, stochastic=stochastic, combine=combine, main=own)
 
     return build
+
+
+def _views(
+    spec: MethodSpec, references: tuple[ViewSpec, ...], main_view: Callable[[MethodSpec], ViewSpec] | None
+) -> tuple[ViewSpec | None, tuple[ViewSpec, ...]]:
+    """The main view, where it is not the image, and the references at whose tokens they are kept."""
+    if main_view is None:
+        return None, references
+    main = main_view(spec)
+    return main.seen_from(main), tuple(one.seen_from(main) for one in references)
 
 
 def file_variant(

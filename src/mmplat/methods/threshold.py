@@ -50,7 +50,8 @@ def build(spec: MethodSpec, seed: int) -> Method:
 
     # Versions only rise, so their sum is new whenever either is.
     both = spec.model_copy(update={"version": spec.version + target.spec.version})
-    return Method(both, target.references, scores, target.beta, target.stochastic, binary=True, transductive=True)
+    besides = target.references if target.main is None else target.views
+    return Method(both, besides, scores, target.beta, target.stochastic, binary=True, transductive=True)
 
 
 catalog.add(

@@ -272,7 +272,10 @@ def least(looks: Tensor, places: Tensor, keep: float) -> Tensor:
 
 
 class Watched(Attending):
-    """Nothing is changed; how the speaking positions attend is kept: for each forward (row, layer, new, position), mean over heads."""
+    """Nothing is changed; how the speaking positions attend is kept, one tensor per forward (row, layer, new, position).
+
+    Weights are means over heads.
+    """
 
     def __init__(self, model: VisionLanguage, prompts: Sequence[Prompt]) -> None:
         super().__init__(model, prompts)

@@ -21,7 +21,6 @@ from mmplat.models._vlm import Padded, Prompt, VisionLanguage
 from mmplat.models.base import Family, families
 from mmplat.views import catalog as view_kinds
 
-
 NO_INSIDE = "Llama 3.2 Vision has no image tokens among the others to attend to: it looks through layers of its own"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.request
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from mmplat.artifacts import Results, write_bytes
 from mmplat.campaign import progress_of
-from mmplat.errors import MmplatError
+from mmplat.errors import ConfigError, MmplatError
 from mmplat.grid import load_grid
 from mmplat.plan import read_plan
 from mmplat.schedule.entries import scheduled
@@ -23,10 +24,24 @@ LINES = 15
 
 
 def report_failures(results: Results, failed: Sequence[Firing], *, webhook: str | None) -> tuple[Path, str | None]:
-    """Writes the summary; returns its path, and why the webhook did not take it."""
+    """Writes the summary; returns its path, and why the webhook did not take it.
+
+    Without `webhook`, those of the failed schedules' environment files are told: cron's own environment knows none.
+    """
     path = results.schedule / f"failed-{stamp(datetime.now())}.md"
     write_bytes(path, "\n\n".join([f"# {headline(failed)}", *(_section(results, one) for one in failed), ""]).encode())
-    return path, post(webhook, message(failed, path)) if webhook else None
+    urls = [webhook] if webhook else _webhooks(results, failed)
+    unsent = [why for why in (post(url, message(failed, path)) for url in urls) if why]
+    return path, "; ".join(unsent) or None
+
+
+def _webhooks(results: Results, failed: Sequence[Firing]) -> list[str]:
+    names = {one.schedule for one in failed}
+    found: list[str] = []
+    for entry in (one for one in scheduled(results) if one.name in names):
+        with contextlib.suppress(ConfigError):  # an unreadable file is why it failed, and the summary says so
+            found.append(entry.environment().get("MMPLAT_WEBHOOK", ""))
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def headline(failed: Sequence[Firing]) -> str:

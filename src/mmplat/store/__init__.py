@@ -10,12 +10,15 @@ from mmplat.store.engine import engine_of, hidden, is_out_of_reach, reason_of, s
 from mmplat.store.migrate import check, current, differences, downgrade, ensure, head, migrations_folder, upgrade
 from mmplat.store.models import Base
 from mmplat.store.publishing import Published, publish, rebuild
+from mmplat.store.recorded import Origin, Recorded, origin_of, recorded
 
 __all__ = [
     "Backup",
     "Base",
     "DecidedFolder",
+    "Origin",
     "Published",
+    "Recorded",
     "backup",
     "campaigns_on_disk",
     "check",
@@ -29,9 +32,11 @@ __all__ = [
     "hidden",
     "is_out_of_reach",
     "migrations_folder",
+    "origin_of",
     "publish",
     "reason_of",
     "rebuild",
+    "recorded",
     "restore",
     "store_url",
     "upgrade",

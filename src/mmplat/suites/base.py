@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from mmplat.errors import ConfigError
 from mmplat.records import Sample, SuiteSpec
 from mmplat.registry import Registry, with_defaults
+from mmplat.suites._parsing import strict
 from mmplat.suites._sources import content_of
 
 
@@ -43,29 +43,6 @@ class LeftOut:
     reason: str
 
 
-def said_label(text: str, sample: Sample) -> str | None:
-    """The label that an answer begins with: "Yes, there is.", "(B)", "B. A dog"; or that it names, if it names no other.
-
-    "A dog" does not say option A: a letter counts as a word of its own, in brackets, or before a full stop, colon or end.
-    """
-    words = re.findall(r"\w+", text)
-    if not words:
-        return None
-    letters = all(len(label) == 1 for label in sample.labels)
-    for label in sample.labels:
-        if letters and re.match(rf"\s*\(?{re.escape(label)}(\)|[.:,]|\s*$)", text):
-            return label
-        if not letters and words[0].lower() == label.lower():
-            return label
-    pattern = r"\(({})\)" if letters else r"\b({})\b"
-    named = set(
-        re.findall(pattern.format("|".join(map(re.escape, sample.labels))), text, 0 if letters else re.IGNORECASE)
-    )
-    spelled = {name if letters else name.lower() for name in named}
-    found = [label for label in sample.labels if (label if letters else label.lower()) in spelled]
-    return found[0] if len(found) == 1 else None
-
-
 @dataclass(frozen=True, slots=True)
 class Suite:
     """One registered suite. `version` is part of every key: raise it when samples or prompts change."""
@@ -83,7 +60,7 @@ class Suite:
     """The label that counts as positive in precision, recall and F1; None: the suite is no yes/no question."""
     images: bool = True
     """Its samples carry images, so views without them mean something."""
-    parse: Callable[[str, Sample], str | None] = said_label
+    parse: Callable[[str, Sample], str | None] = strict
     """A written answer → the label it says; None: it says none, and is counted as unparsed."""
     official: Mapping[str, Callable[[str, Sample], str | None]] = field(default_factory=dict)
     """Rules of published scripts by name, the benchmark's own first, for comparison with published numbers alone."""

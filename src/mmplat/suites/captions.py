@@ -86,13 +86,16 @@ def _described(name: str, objects: frozenset[str], spec: SuiteSpec, images: tupl
 
 
 def world(spec: SuiteSpec) -> Iterator[RawSample]:
-    """The pictures of `world-objects` under the same seed. A faded object is there: who names it invents nothing."""
+    """The pictures of `world-objects` under the same seed. A faded object is there: who names it invents nothing.
+
+    `question` replaces the world's own, which the tiny models understand.
+    """
     from mmplat.world.captions import described
 
     for one in islice(described(int(spec.params["seed"])), world_count(spec)):
-        sample_id = one.image_id
+        question = spec.params["question"] or one.question
         reference = {"objects": list(one.objects), "faint": list(one.faint)}
-        yield RawSample(sample_id, spec.params["question"], (), "", images=(one.image,), reference=reference)
+        yield RawSample(one.image_id, question, (), "", images=(one.image,), reference=reference)
 
 
 def world_count(spec: SuiteSpec) -> int:
@@ -124,7 +127,7 @@ catalog.add(
         1,
         world,
         world_count,
-        defaults={SIZE: 300, "seed": 0, "question": "What is there?"},
+        defaults={SIZE: 300, "seed": 0, "question": ""},
         open_ended=True,
         longest=16,
         grade=partial(grade, words=WORLD_WORDS),

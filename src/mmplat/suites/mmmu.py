@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -147,11 +147,11 @@ def _is_read(spec: SuiteSpec, table: Path) -> bool:
     return split in table.stem or not any(other in table.stem for other in (*SPLITS, "test"))
 
 
-def _loader(of_table: object) -> Loader:
+def _loader(of_table: Callable[[Iterable[Row], SuiteSpec], Iterator[Asked]]) -> Loader:
     return Loader(
         what="a folder of Parquet files as the hub has them, `<subject>/validation-….parquet`",
         hub=_hub_rows,
-        of_table=of_table,  # type: ignore[arg-type]
+        of_table=of_table,
         is_read=_is_read,
     )
 

@@ -1,9 +1,10 @@
 """The MLflow mirror: each run of a campaign as a run of MLflow, for people who live there.
 
-A mirror and never more: nothing reads it back, and when it fails, the campaign is published all the same.
+A mirror and never more: nothing reads it back, and when it fails, the campaign is published all the same and queued.
 """
 
 from mmplat.tracking.mirror import Mirrored, mirror
+from mmplat.tracking.queue import enqueue, queued, settle
 from mmplat.tracking.ready import prepare, tracking_uri
 
-__all__ = ["Mirrored", "mirror", "prepare", "tracking_uri"]
+__all__ = ["Mirrored", "enqueue", "mirror", "prepare", "queued", "settle", "tracking_uri"]

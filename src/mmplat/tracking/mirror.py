@@ -7,7 +7,9 @@ killed publish left behind, or whose record has changed since (samples that had 
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mmplat.artifacts import Results, only_writer
 from mmplat.ids import content_id
 from mmplat.records import MetricRecord, RunRecord
-from mmplat.tracking.ready import client, hidden_uri, reason_of, tracking_uri, wait_until_ready
+from mmplat.tracking.ready import client, hidden_uri, is_server, reason_of, silent, tracking_uri, wait_until_ready
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Param, Run
@@ -39,6 +41,8 @@ class Mirrored:
     written: int = 0
     present: int = 0
     removed: int = 0
+    left: int = 0
+    """Runs that wait for the next time, because the server took too long."""
     warning: str | None = None
 
 
@@ -48,27 +52,32 @@ def mirror(
     runs: Sequence[RunRecord],
     metrics_of: MetricsOf,
     *,
+    patience_s: float | None = None,
     advance: Advance = lambda n: None,
 ) -> Mirrored:
     """Brings the campaign's experiment to `runs`; never raises, a publish must not fail for its mirror.
 
-    `metrics_of` is asked once, for the runs that are missing, so that a repeated publish reads nothing.
+    `metrics_of` is asked once, for the runs that are missing, so that a repeated publish reads nothing. A server gets
+    `patience_s` seconds in all; what it has not taken by then is left for the next time.
     """
     uri = tracking_uri(results)
+    patient = patience_s is None or not is_server(uri)
+    deadline = math.inf if patient else time.monotonic() + (patience_s or 0.0)
     try:
-        missing_store = wait_until_ready(results)
+        missing_store = silent(uri) or wait_until_ready(results)
         if missing_store:
             return Mirrored(uri=hidden_uri(uri), warning=_warning(missing_store))
         # Two publishers of one campaign would both find the same runs missing.
         with only_writer(results.mirror_lock(campaign), what=f"The MLflow mirror of {campaign}"):
-            return _mirror(client(uri), uri, campaign, runs, metrics_of, advance)
+            return _mirror(client(uri), uri, campaign, runs, metrics_of, deadline, advance)
     except Exception as error:  # whatever MLflow, its back end or the network raise
         return Mirrored(uri=hidden_uri(uri), warning=_warning(reason_of(error, uri)))
 
 
 def _warning(reason: str) -> str:
     return (
-        f"MLflow has no complete mirror of this campaign: {reason}. The store has it; publish again to fill the mirror."
+        f"MLflow has no complete mirror of this campaign: {reason}. The store has it, and what MLflow lacks is queued: "
+        "`mmplat tracking send`, or the next publish, sends it."
     )
 
 
@@ -78,6 +87,7 @@ def _mirror(
     campaign: str,
     runs: Sequence[RunRecord],
     metrics_of: MetricsOf,
+    deadline: float,
     advance: Advance,
 ) -> Mirrored:
     experiment = _experiment(mlflow, campaign)
@@ -95,10 +105,16 @@ def _mirror(
     missing = [run for run in runs if run.run_id not in present]
     metrics = metrics_of(missing) if missing else {}
     advance(len(present))
+    written = 0
     for run in missing:
+        if time.monotonic() > deadline:
+            break
         _write(mlflow, experiment, run, metrics.get(run.run_id, ()))
+        written += 1
         advance(1)
-    return Mirrored(uri=hidden_uri(uri), written=len(missing), present=len(present), removed=removed)
+    left = len(missing) - written
+    slow = _warning(f"the server is slow, and {left} runs are left") if left else None
+    return Mirrored(hidden_uri(uri), written, len(present), removed, left, slow)
 
 
 def _experiment(mlflow: MlflowClient, campaign: str) -> str:

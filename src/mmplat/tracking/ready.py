@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from mmplat.artifacts import Results, only_writer, read_json, write_json
 from mmplat.errors import ArtifactError, Busy
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 INSTALL = "MLflow is not installed; `pip install 'mmplat[tracking]'` brings it"
 WAIT_S = 120  # for another process that is making the tables
+KNOCK_S = 2.0  # for a server to take a connection
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def tracking_uri(results: Results) -> str:
@@ -86,13 +90,34 @@ def wait_until_ready(results: Results) -> str | None:
     return None
 
 
+def is_server(uri: str) -> bool:
+    """Whether another process has to answer, which may be slow or gone; a SQLite file is neither."""
+    return not uri.startswith("sqlite:")
+
+
+def silent(uri: str) -> str | None:
+    """Why nobody takes connections where `uri` points, in one line; None: somebody does, or it is no server.
+
+    Asked first, because MLflow's own clients try a dead database for minutes.
+    """
+    parts = urlsplit(uri)
+    if not is_server(uri) or not parts.hostname:
+        return None
+    try:
+        port = parts.port or PORTS.get(parts.scheme.split("+")[0], 80)
+        with socket.create_connection((parts.hostname, port), timeout=KNOCK_S):
+            return None
+    except (OSError, ValueError) as error:
+        return f"{hidden_uri(uri)} does not answer ({error})"
+
+
 def client(uri: str) -> MlflowClient:
     """MLflow's client with its chatter, its telemetry and its minutes of retries switched off."""
     quiet = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # what failed stays queued, and is sent by the next publish
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)  # MLflow reads them when it is imported; a user's own choice stays

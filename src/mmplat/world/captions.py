@@ -8,9 +8,9 @@ from itertools import count
 
 import numpy as np
 
-from mmplat.world import drawing
+from mmplat.world import drawing, questions
 from mmplat.world.items import Image
-from mmplat.world.scenes import sample_objects
+from mmplat.world.scenes import ObjectScene, absent_nouns, sample_objects
 from mmplat.world.suites import OBJECTS
 from mmplat.world.vocabulary import NOUNS
 
@@ -24,6 +24,8 @@ class Described:
     objects: tuple[str, ...]
     faint: tuple[str, ...]
     """Those of `objects` that may be too faint to see."""
+    question: str
+    """Asks for one of four nouns by its word, the nearest to a description that the tiny models were taught. One is there."""
 
 
 def described(seed: int) -> Iterator[Described]:
@@ -34,4 +36,11 @@ def described(seed: int) -> Iterator[Described]:
         image = drawing.develop(drawing.draw_objects(scene), drawing.OBJECT_NOISE, rng)
         names = tuple(NOUNS[placed.noun] for placed in scene.objects)
         faint = tuple(NOUNS[placed.noun] for placed in scene.objects if placed.alpha < 1)
-        yield Described(f"objects-{seed}-{index}", image, names, faint)
+        question = questions.which_object(_offered(scene, rng), form=questions.BY_WORD)
+        yield Described(f"objects-{seed}-{index}", image, names, faint, question)
+
+
+def _offered(scene: ObjectScene, rng: np.random.Generator) -> list[str]:
+    """One noun that is there and three that are not, in random order."""
+    nouns = [rng.choice(scene.present), *rng.choice(absent_nouns(scene), 3, replace=False)]
+    return [NOUNS[int(noun)] for noun in rng.permutation(nouns)]

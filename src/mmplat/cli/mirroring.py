@@ -1,0 +1,66 @@
+"""Sending what is queued to MLflow: what `publish` and `tracking send` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from mmplat.artifacts import Results
+    from mmplat.records import MetricRecord, RunRecord
+    from mmplat.store import DecidedFolder
+    from mmplat.tracking import Mirrored
+
+PATIENCE_S = 10.0
+"""What a publish gives to an MLflow server in all; `tracking send` waits as long as it takes."""
+
+
+def enqueue(results: Results, campaign: str) -> None:
+    from mmplat import store, tracking
+    from mmplat.ids import content_id
+
+    folders = store.decided_folders(results, campaign)
+    tracking.enqueue(results, campaign, content_id([folder.fingerprint for folder in folders]))
+
+
+def send_queued(results: Results, *, patience_s: float | None = None) -> dict[str, Mirrored]:
+    """Sends every queued campaign, and says how each went; a server that fails once is not asked for the others."""
+    from mmplat import tracking
+
+    done: dict[str, Mirrored] = {}
+    for campaign, content in tracking.queued(results).items():
+        done[campaign] = mirrored = _send(results, campaign, patience_s)
+        if mirrored.warning:
+            typer.echo(f"warning: {campaign}: {mirrored.warning}", err=True)
+            break
+        tracking.settle(results, campaign, content)
+        typer.echo(f"{campaign}: MLflow: {mirrored.written} written, {mirrored.present} there before", err=True)
+    return done
+
+
+def _send(results: Results, campaign: str, patience_s: float | None) -> Mirrored:
+    from mmplat import store, tracking
+    from mmplat.cli.progress import bar
+
+    folders = store.decided_folders(results, campaign)
+    runs = [run for folder in folders for run in folder.runs()]
+    with bar(f"mirror {campaign} to MLflow", len(runs)) as advance:
+        return tracking.mirror(
+            results,
+            campaign,
+            runs,
+            lambda missing: _metrics(folders, missing),
+            patience_s=patience_s,
+            advance=advance,
+        )
+
+
+def _metrics(folders: Sequence[DecidedFolder], runs: Sequence[RunRecord]) -> dict[str, list[MetricRecord]]:
+    wanted = {run.run_id for run in runs}
+    found: dict[str, list[MetricRecord]] = {}
+    for folder in folders:
+        for metric in folder.metrics_of(wanted):
+            found.setdefault(metric.run_id, []).append(metric)
+    return found

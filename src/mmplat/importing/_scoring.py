@@ -1,0 +1,126 @@
+"""Joined answers → labels by our parsers → metrics by our definitions, as if mmplat had decided them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmplat.errors import ConfigError
+from mmplat.importing._joining import Joined, Left, join
+from mmplat.importing.base import YES_NO, Format, Given
+from mmplat.metrics import Answered, summarise
+from mmplat.metrics.summary import CellAnswers, Number
+from mmplat.records import Sample
+from mmplat.suites import Suite
+from mmplat.suites import catalog as suites
+
+MOST_GROUPS = 50
+"""A column with more values than this names samples, not groups of them."""
+STRICT = "strict"
+Parse = Callable[[str, Sample], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Results of one model on one suite, scored."""
+
+    suite: Suite
+    joined: Joined
+    said: list[str | None]
+    """The label of each sample's answer; None: there is no answer, or it says none."""
+    unparsed: list[Left]
+    numbers: list[Number]
+
+    @property
+    def n(self) -> int:
+        return sum(answer is not None for answer in self.joined.answers)
+
+    def value(self, metric: str, subset: str = "all") -> Number | None:
+        return next((one for one in self.numbers if (one.metric, one.subset) == (metric, subset)), None)
+
+
+def import_predictions(
+    form: Format, given: Given, suite: str, *, parser: str = STRICT, labels: Sequence[str] = ()
+) -> Imported:
+    """Reads, joins, parses and scores; nothing is written."""
+    joined = join(*form.read(given), labels)
+    if not any(joined.answers):
+        raise ConfigError(f"{given.answers}: no answer could be joined with a question. {_first(joined)}")
+    known = _suite(suite, joined, labels)
+    parse = _parser(known, parser)
+    pairs = list(zip(joined.questions, joined.samples, joined.answers, strict=True))
+    said = [None if a is None else a.label or (q.parse or parse)(a.text, s) for q, s, a in pairs]
+    unparsed = [
+        Left(a.key, a.place, f"says no label: {a.text!r:.80}")
+        for (_, _, a), label in zip(pairs, said, strict=True)
+        if a is not None and label is None
+    ]
+    return Imported(known, joined, said, unparsed, _numbers(known, joined, said))
+
+
+def _first(joined: Joined) -> str:
+    left = [*joined.unjoined, *joined.unanswered]
+    return f"The first reason: {left[0].place}: {left[0].reason}." if left else "The files are empty."
+
+
+def _suite(name: str, joined: Joined, labels: Sequence[str]) -> Suite:
+    """The registered suite; one that mmplat does not have must say its labels, so that a slip of the pen is no new suite."""
+    if name not in suites and labels:
+        positive = YES_NO[0] if tuple(labels) == YES_NO else None
+        return Suite(name, "imported", 1, samples=lambda spec: (), count=lambda spec: None, positive=positive)
+    known = suites.get(
+        name, where=". To import results of a suite that mmplat does not have, give --labels yes,no (or A,B,C,D)"
+    )
+    if known.open_ended:
+        raise ConfigError(f"Suite {name!r} asks open questions; only closed ones, with labels, can be imported.")
+    positive = known.positive
+    if positive is not None and any(positive not in sample.labels for sample in joined.samples):
+        raise ConfigError(f"Suite {name!r} asks for {positive!r}, and these files do not: is it another suite?")
+    return known
+
+
+def _parser(suite: Suite, name: str) -> Parse:
+    if name == STRICT:
+        return suite.parse
+    if name not in suite.official:
+        raise ConfigError(
+            f"Suite {suite.name!r} has no parser {name!r}. Allowed: {', '.join((STRICT, *suite.official))}; official ones are for "
+            "comparing with published numbers."
+        )
+    return suite.official[name]
+
+
+def _numbers(suite: Suite, joined: Joined, said: list[str | None]) -> list[Number]:
+    rows = [row for row, answer in enumerate(joined.answers) if answer is not None]
+    samples = [joined.samples[row] for row in rows]
+    answered = _answered(suite, samples, [said[row] for row in rows])
+    cell = CellAnswers(answered, answered)
+    return summarise([cell], samples, _subsets(suite, samples), named=suite.metrics, whole=joined.samples)
+
+
+def _answered(suite: Suite, samples: Sequence[Sample], said: Sequence[str | None]) -> Answered:
+    """What was said is certain: every probability is 0 or 1."""
+    probs = np.zeros((len(samples), max(len(sample.labels) for sample in samples)))
+    for row, (sample, label) in enumerate(zip(samples, said, strict=True)):
+        if label is not None:
+            probs[row, sample.labels.index(label)] = 1.0
+    positive = None if suite.positive is None else _places(samples, [suite.positive] * len(samples))
+    return Answered(probs, 1.0 - probs.sum(axis=1), _places(samples, [sample.gold for sample in samples]), positive)
+
+
+def _places(samples: Sequence[Sample], labels: Sequence[str]) -> NDArray[np.int64]:
+    return np.array([sample.labels.index(label) for sample, label in zip(samples, labels, strict=True)], np.int64)
+
+
+def _subsets(suite: Suite, samples: Sequence[Sample]) -> list[tuple[str, ...]]:
+    """The suite's own groups as far as the files tell them, and whatever else they group by."""
+    values: dict[str, set[str]] = {}
+    for sample in samples:
+        for column, value in sample.groups.items():
+            values.setdefault(column, set()).add(value)
+    own = [keys for keys in suite.subsets if all(key in values for key in keys)]
+    others = [(column,) for column, found in sorted(values.items()) if 2 <= len(found) <= MOST_GROUPS]
+    return [*own, *(keys for keys in others if keys not in own)]
