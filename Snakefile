@@ -12,6 +12,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/ask.smk"
+include: "workflow/rules/judge.smk"
 include: "workflow/rules/decide.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/rank.smk"
@@ -22,6 +23,7 @@ localrules:
     all,
     prepare,
     tracking,
+    judge,
     decide,
     publish,
     rank,

@@ -60,7 +60,7 @@ def snakemake(venv: Path, cluster: Cluster, jobs: int, *options: str) -> tuple[f
     environment = {**cluster.environment, "PATH": f"{cluster.root}/bin:{venv}/bin:{cluster.environment['PATH']}"}
     began = time.perf_counter()
     command = [str(venv / "bin/snakemake"), "--jobs", str(jobs), *COMMON, *options]
-    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=900)
+    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=900, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began, folder
 
 

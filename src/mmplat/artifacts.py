@@ -84,6 +84,10 @@ class Results:
         """predictions.parquet, runs.parquet, metrics.parquet, decided.json (last)."""
         return self.campaign(campaign) / "decided" / f"model={safe_name(model)}" / f"suite={safe_name(suite)}"
 
+    def judged(self, campaign: str, model: str, suite: str) -> Path:
+        """Who judged the written answers of a pair, and what could not be judged."""
+        return self.decided(campaign, model, suite) / "judged.json"
+
     def published(self, campaign: str) -> Path:
         return self.campaign(campaign) / "published.json"
 

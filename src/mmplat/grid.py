@@ -6,7 +6,7 @@ It knows names, not models: an axis entry is a name, or a mapping with a name an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmplat.decoding.configs import checked, name_of, parse_decoding, sets
 from mmplat.errors import ConfigError, DuplicateName
+from mmplat.judges import JudgeEntry, JudgeSpec
+from mmplat.judges import bind as bind_judge
 from mmplat.methods import bind as bind_method
 from mmplat.models import bind as bind_model
 from mmplat.records import DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
@@ -62,6 +64,7 @@ class SuiteEntry(Entry):
     )
     longest: int = Field(16, ge=1, description="tokens of a written answer at most")
     params: dict[str, Any] = Field(default_factory=dict)
+    judge: JudgeEntry | None = Field(None, description="who scores its written answers, where the suite needs that")
 
 
 class DecodingEntry(Entry):
@@ -118,6 +121,8 @@ class Grid:
     views: tuple[ViewSpec, ...]
     text: str
     source: str
+    judges: Mapping[str, JudgeSpec] = field(default_factory=dict)
+    """Who scores the written answers of a suite, by its name."""
 
     @property
     def cells(self) -> int:
@@ -230,11 +235,13 @@ _ENTRIES: dict[str, type[BaseModel]] = {
     "methods": MethodEntry,
     "views": ViewEntry,
 }
+_NESTED: dict[str | int, type[BaseModel]] = {"judge": JudgeEntry, "needs": Needs}
+"""Mappings within an entry."""
 _UNION_TAGS = {"str", *(entry.__name__ for entry in _ENTRIES.values())}
 
 
 def _unknown_key(path: Path_) -> str:
-    model = _ENTRIES.get(str(path[0])) if len(path) > 1 else None
+    model = _NESTED.get(path[-2]) or _ENTRIES.get(str(path[0])) if len(path) > 1 else None
     allowed = [field.alias or name for name, field in (model or GridFile).model_fields.items()]
     close = get_close_matches(str(path[-1]), allowed, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -254,6 +261,7 @@ def _resolve(file: GridFile, document: _Document, contents: Mapping[str, str]) -
         text=document.text,
         source=document.source,
     )
+    grid = replace(grid, judges=_judges(file.suites, grid.suites, document))
     for axis in ("models", "suites"):
         _no_twins(axis, [spec.name for spec in getattr(grid, axis)], document)
     _no_twins("methods", [bind_method(m.name, m.params).spec.name for m in grid.methods], document)
@@ -280,6 +288,16 @@ def _suite(entry: str | SuiteEntry, limit: int | None, contents: Mapping[str, st
         contents=contents,
         where=where,
     )
+
+
+def _judges(
+    entries: Sequence[str | SuiteEntry], suites: Sequence[SuiteSpec], document: _Document
+) -> dict[str, JudgeSpec]:
+    return {
+        suite.name: bind_judge(entry.judge, suite, where=document.at("suites", i, "judge"))
+        for i, (entry, suite) in enumerate(zip(entries, suites, strict=True))
+        if isinstance(entry, SuiteEntry) and entry.judge is not None
+    }
 
 
 def _decodings(entries: Sequence[str | DecodingEntry], document: _Document) -> tuple[DecodingSpec, ...]:

@@ -20,11 +20,13 @@ from mmplat.errors import ConfigError, UnknownName
 from mmplat.evidence.coverage import demand_of
 from mmplat.grid import Grid, parse_grid
 from mmplat.ids import canonical_json
+from mmplat.judges import JudgeSpec
 from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
 from mmplat.metrics import catalog as metrics
 from mmplat.models import families
 from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
+from mmplat.rubrics import catalog as rubrics
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
 from mmplat.views import catalog as view_kinds
@@ -65,12 +67,21 @@ class Pair:
     """Samples, where the suite knows before it is prepared."""
     writings: tuple[Writing, ...] = ()
     """Answers to be written, each once, where the suite is answered in words."""
+    judge: JudgeSpec | None = None
+    """Who scores what is written."""
 
     @property
     def passes(self) -> int:
         """Forward passes per sample when every view is asked once."""
         kinds = {view.asked: view.kind for view in self.views}
         return sum(view_kinds.get(kind).passes for kind in kinds.values())
+
+    @property
+    def judgments(self) -> int | None:
+        """What a judge is asked at most: every answer in every order; equal answers are asked once."""
+        if self.judge is None or self.n is None:
+            return None
+        return self.n * len(self.writings) * len(rubrics.get(self.judge.rubric).orders)
 
     @property
     def work(self) -> Work:
@@ -197,7 +208,8 @@ def make_plan(grid: Grid) -> Plan:
                 views = tuple({v.key: v for v in needed}.values())
                 written = (writing_of(one, decoding, suite) for one in planned for decoding in grid.decodings)
                 writings = tuple({w.key: w for w in written if w is not None}.values())
-                pairs.append(Pair(model, suite, planned, views, suites.get(suite.kind).count(suite), writings))
+                count, judge = suites.get(suite.kind).count(suite), grid.judges.get(suite.name)
+                pairs.append(Pair(model, suite, planned, views, count, writings, judge))
     _refuse_clashes(grid)
     betas = [one.method.beta for one in seeded if one.method.beta is not None]
     samples = {pair.work.key: pair.n for pair in pairs}
@@ -273,10 +285,17 @@ def describe(plan: Plan) -> dict[str, Any]:
         "minutes_per_job": plan.cut.minutes_per_job,
         "batches": describe_jobs(plan.jobs),
         "versions": _versions(plan),
-        "pairs": [{"model": pair.model.name, "suite": pair.suite.name} for pair in plan.pairs],
+        "pairs": [_described(pair) for pair in plan.pairs],
         "forwards": plan.forwards,
         "forwards_cell_by_cell": plan.forwards_cell_by_cell,
     }
+
+
+def _described(pair: Pair) -> dict[str, Any]:
+    said: dict[str, Any] = {"model": pair.model.name, "suite": pair.suite.name}
+    if pair.judge is None:
+        return said
+    return said | {"judge": {**pair.judge.model.params, "rubric": pair.judge.rubric}, "judgments": pair.judgments}
 
 
 def _versions(plan: Plan) -> dict[str, int]:
@@ -284,7 +303,8 @@ def _versions(plan: Plan) -> dict[str, int]:
     methods = {
         f"method:{one.method.spec.family}": one.method.spec.version for pair in plan.pairs for one in pair.methods
     }
-    return {**methods, **{f"metric:{name}": metric.version for name, metric in metrics.items()}}
+    judged = {f"rubric:{judge.rubric}": judge.version for judge in plan.grid.judges.values()}
+    return {**methods, **judged, **{f"metric:{name}": metric.version for name, metric in metrics.items()}}
 
 
 def _resolved(grid: Grid) -> dict[str, Any]:
@@ -310,6 +330,8 @@ def _incompatible(one: Seeded, suite: SuiteSpec, model: ModelSpec, grid: Grid) -
     first, unavailable = grid.seeds[0], families.get(model.family).unavailable
     if suite.answers == "text" and families.get(model.family).weightless:
         return f"models of family {model.family!r} write no answers here: use `answers: labels`"
+    if suites.get(suite.kind).rubric and suite.name not in grid.judges:
+        return "a judge scores its answers, and the grid names none: give the suite's entry a `judge` (docs/judging.md)"
     if suite.answers == "text" and one.method.combine is None:
         return "the method works on labels, so it has nothing to say about answers in words"
     drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)

@@ -273,6 +273,18 @@ class Sample:
         return int(content_id(self.images or [self.sample_key], length=4), 16)
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Words for a model that answers in words."""
+
+    text: str
+    system: str | None = None
+
+    @property
+    def key(self) -> str:
+        return content_id({"text": self.text, "system": self.system})
+
+
 RunStatus = Literal["done", "incomplete", "failed"]
 
 

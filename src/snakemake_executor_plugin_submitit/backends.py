@@ -94,14 +94,21 @@ def submit_array(
     """Submits through a submitit executor. What a failed submission leaves is cleared away."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-    before = set(executor.folder.iterdir()) if executor.folder.exists() else set()
+    before = _unsubmitted(executor.folder)
     try:
         jobs = executor.submit_array([Task(command, grace_s=grace_s) for command in commands])
-    except (FailedJobError, FailedSubmissionError) as error:
-        for path in set(executor.folder.iterdir()) - before:
+    except (FailedJobError, FailedSubmissionError, OSError) as error:
+        for path in _unsubmitted(executor.folder) - before:
             path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise
         raise refused(str(error)) from error
     return [str(job.job_id) for job in jobs]
+
+
+def _unsubmitted(folder: Path) -> set[Path]:
+    """Job files that carry no id yet; those of running jobs carry theirs."""
+    return {*folder.glob("[0-9a-f]" * 32 + ".pkl"), *folder.glob(".submission_file_*")}
 
 
 def grace(signal_delay_s: int) -> float:

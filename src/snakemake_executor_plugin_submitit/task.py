@@ -2,7 +2,7 @@
 
 Signals that reach a task: SIGTERM when SLURM is about to kill it (preemption, scancel, requeue), SIGUSR2 some time before its
 time limit, and on preemption where the site sends it. submitit answers SIGUSR2: it calls `checkpoint` and requeues the job.
-SLURM signals every process of a job, the command included; a node's administrator may signal this one only.
+SLURM signals every process of a job, the command included; a person, or the local back end, may signal this one only.
 """
 
 from __future__ import annotations
@@ -30,12 +30,18 @@ class Task:
     def __call__(self) -> None:
         print(self.command, flush=True)
         told_to_end: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, frame: told_to_end.append(number))
+
+        def pass_on(number: int, frame: object) -> None:
+            told_to_end.append(number)
+            _Running.tell()
+
+        signal.signal(signal.SIGTERM, pass_on)
         code = _Running.start(self.command).wait()
         if code and told_to_end:
-            # SLURM kills, and where it preempts it requeues. To fail now would end the job as FAILED instead.
             _Running.end(self.grace_s)
-            time.sleep(WAIT_FOR_KILL_S)
+            if "SLURM_JOB_ID" in os.environ:
+                # It kills, and where it preempts it requeues. To fail now would end the job as FAILED instead.
+                time.sleep(WAIT_FOR_KILL_S)
         if code:
             sys.exit(code)  # an exception would bury what the command said under a traceback of ours
 
@@ -60,12 +66,19 @@ class _Running:
         return process
 
     @classmethod
+    def tell(cls) -> None:
+        """SIGTERM to all of it."""
+        if cls.group is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(cls.group, signal.SIGTERM)
+
+    @classmethod
     def end(cls, grace_s: float) -> None:
         """SIGTERM to all of it, then wait until nobody is left or the grace is over."""
         if cls.group is None:
             return
+        cls.tell()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(cls.group, signal.SIGTERM)
             deadline = time.monotonic() + grace_s
             while time.monotonic() < deadline:
                 _reap(cls.group)

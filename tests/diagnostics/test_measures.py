@@ -131,11 +131,38 @@ def test_an_honest_model_has_almost_no_error_and_the_interval_reaches_nothing():
     rng = np.random.default_rng(0)
     sure = rng.uniform(0.5, 1, 4000)
     right = (rng.random(4000) < sure).astype(float)
-    rows = calibration._curve(sure, right, np.arange(4000), calibration.width_bins(sure, 10), 0)
+    rows = calibration._curve(sure, right, np.arange(4000), calibration.width_bins(sure, 10))
     assert rows[-1]["ece"] < 0.03
     assert rows[-1]["ece_low"] < 0.01
+
+
+@pytest.mark.parametrize(("shift", "n"), [(0.1, 600), (0.1, 3000), (0.03, 600)])
+def test_the_interval_of_the_error_holds_the_truth_as_often_as_it_says(shift, n):
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(600):
+        sure = rng.uniform(0.5, 1, n)
+        right = (rng.random(n) < sure - shift).astype(float)
+        whole = calibration._curve(sure, right, np.arange(n), calibration.width_bins(sure, 10))[-1]
+        held.append(whole["ece_low"] <= shift <= whole["ece_high"])
+    assert 0.93 <= np.mean(held) <= 0.99
 
 
 def test_a_greedy_answer_has_no_honest_confidence(made):
     with pytest.raises(IncompatibleCell, match="not decided under 'sample'"):
         calibration.measure(made(GOLD, {NAIVE: surely(GOLD)}))
+
+
+def test_written_answers_show_no_probability_and_open_questions_have_no_labels(made):
+    from dataclasses import replace
+
+    from mmplat.diagnostics import Diagnostic, run
+    from mmplat.errors import ConfigError
+
+    pair = made(GOLD, {("naive", "sample"): surely(GOLD)})
+    written = replace(pair, pair=replace(pair.pair, writings=(None,)))
+    with pytest.raises(IncompatibleCell, match="one draw shows no probability"):
+        calibration.measure(written)
+    unlabelled = replace(pair, samples=[replace(s, labels=()) for s in pair.samples])
+    with pytest.raises(ConfigError, match="no labels to answer with"):
+        run(Diagnostic("any", 1, lambda pair: None, lambda rows: []), [unlabelled])

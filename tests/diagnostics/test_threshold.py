@@ -100,9 +100,16 @@ def test_multiple_choice_is_skipped_with_a_reason(planned):
 
 
 def test_one_prior_for_the_dataset_is_the_mean_over_samples_with_as_many_labels():
-    prior = np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.2, 0.3, 0.5], [np.nan, np.nan, np.nan]])
-    shared = over_dataset(prior, np.array([2, 2, 3, 2], np.int16))
-    assert shared == pytest.approx(np.array([[0.7, 0.3, 0], [0.7, 0.3, 0], [0.2, 0.3, 0.5], [0.7, 0.3, 0]]))
+    prior = np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.2, 0.3, 0.5]])
+    shared = over_dataset(prior, np.array([2, 2, 3], np.int16))
+    assert shared == pytest.approx(np.array([[0.7, 0.3, 0], [0.7, 0.3, 0], [0.2, 0.3, 0.5]]))
+
+
+def test_a_prior_that_was_told_of_some_samples_only_is_no_prior_of_the_dataset():
+    prior = np.array([[0.9, 0.1, 0], [np.nan, np.nan, 0], [0.2, 0.3, 0.5]])
+    shared = over_dataset(prior, np.array([2, 2, 3], np.int16))
+    assert np.isnan(shared[:2, :2]).all()
+    assert shared[2] == pytest.approx([0.2, 0.3, 0.5])
 
 
 def test_a_prior_over_the_dataset_moves_every_question_alike():

@@ -280,7 +280,7 @@ def test_bad_input_is_named_by_file_and_line(write: Write, mmplat: Command, name
     [
         (["--suite", "pop"], "Say in which format the results of 'pop' come, with --from"),
         (["--suite", "pop", "--from", "llava"], "Unknown suite 'pop'. To import results of a suite that mmplat does not have"),
-        (["--suite", "pope", "--from", "llva"], "Unknown import format 'llva'. Did you mean 'llava'?"),
+        (["--suite", "pope", "--from", "llva"], "Unknown import format 'llva'. Did you mean 'llava'"),
         (["--suite", "pope", "--parser", "offical"], "Suite 'pope' has no parser 'offical'. Allowed: strict, official, substring"),
         (["--suite", "pope", "--format", "llava"], "--format says how to print"),
         (["--suite", "mmmu-short", "--from", "llava"], "only closed ones"),

@@ -20,7 +20,7 @@ rule all:
 
 rule one:
     output: "done/{n}"
-    shell: "echo once >> tries-{wildcards.n}; sleep 3; echo done > {output}"
+    shell: "echo once >> tries-{wildcards.n}; sleep 5; echo done > {output}"
 
 rule fails:
     output: "never"
@@ -28,7 +28,7 @@ rule fails:
 """
 
 
-def start(folder: Path, *more: str) -> subprocess.Popen[str]:
+def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     (folder / "Snakefile").write_text(RULES)
     command = [
         str(BIN / "snakemake"),
@@ -41,7 +41,20 @@ def start(folder: Path, *more: str) -> subprocess.Popen[str]:
         "--nolock",
     ]
     command += ["--seconds-between-status-checks", "1", "--rerun-incomplete", *more]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # Into a file: jobs outlive a killed head, and would hold a pipe of it open.
+    with (folder / "said").open("w") as said:
+        return subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, start_new_session=True)
+
+
+def finish(head: subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
+    return head.wait(timeout=90), (folder / "said").read_text()
+
+
+def wait_until_running(folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while len(tries(folder)) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def tries(folder: Path) -> list[str]:
@@ -49,39 +62,33 @@ def tries(folder: Path) -> list[str]:
 
 
 def test_jobs_run_as_processes(tmp_path):
-    _, said = (head := start(tmp_path)).communicate(timeout=90)
-    assert head.returncode == 0, said
+    code, said = finish(start(tmp_path), tmp_path)
+    assert code == 0, said
     assert tries(tmp_path) == ["once\n"] * 3
 
 
 def test_a_failed_process_is_reported_with_its_last_words(tmp_path):
-    _, said = (head := start(tmp_path, "never")).communicate(timeout=90)
-    assert head.returncode == 1
+    code, said = finish(start(tmp_path, "never"), tmp_path)
+    assert code == 1
     assert "ended as FAILED" in said
     assert "the last thing it said" in said.partition("Its last words:")[2]
 
 
 def test_a_killed_head_takes_its_processes_up_again(tmp_path):
     head = start(tmp_path)
-    deadline = time.monotonic() + 60
-    while len(tries(tmp_path)) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.kill(head.pid, signal.SIGKILL)
-    head.communicate()
-    _, said = (again := start(tmp_path)).communicate(timeout=90)
-    assert again.returncode == 0, said
+    wait_until_running(tmp_path)
+    head.kill()
+    head.wait()
+    code, said = finish(start(tmp_path), tmp_path)
+    assert code == 0, said
     assert said.count("which an earlier run submitted") == 3
     assert tries(tmp_path) == ["once\n"] * 3
 
 
 def test_ctrl_c_ends_the_processes(tmp_path):
     head = start(tmp_path)
-    deadline = time.monotonic() + 60
-    while len(tries(tmp_path)) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until_running(tmp_path)
     os.kill(head.pid, signal.SIGINT)
-    head.communicate(timeout=60)
-    time.sleep(4)
+    assert finish(head, tmp_path)[0] == 1
+    time.sleep(6)
     assert not list(tmp_path.glob("done/*"))

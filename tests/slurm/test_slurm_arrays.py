@@ -166,6 +166,19 @@ def test_ends_that_slurm_has_forgotten_are_known_by_what_the_jobs_left(cluster, 
     assert "the last thing it said" in done.stderr
 
 
+def test_where_a_site_keeps_accounts_they_are_asked_about_what_squeue_has_forgotten(cluster, tmp_path):
+    """This cluster keeps none: a sacct that answers stands in for them."""
+    squeue_says(tmp_path, "/|FAILED|/d")
+    sacct = tmp_path / "bin/sacct"
+    sacct.write_text(
+        '#!/bin/sh\nfor word; do case $word in --jobs=*) echo "${word#--jobs=}|TIMEOUT|n3|None";; esac; done\n'
+    )
+    sacct.chmod(0o755)
+    done = snakemake(cluster, tmp_path, FAILING)
+    assert done.returncode == 1
+    assert "ended as TIMEOUT on n3: it reached its time limit" in done.stderr
+
+
 def test_a_second_head_in_one_directory_is_told_who_the_first_is(cluster, tmp_path):
     first = Campaign(tmp_path / "work", cluster)
     first.start()

@@ -26,12 +26,20 @@ SIDE_BY_SIDE = 4
 
 def time_limit(one: Campaign) -> None:
     """A batch that reaches its limit keeps what it asked, is requeued, and goes on."""
-    one.resources["runtime"] = 1
-    one.pause_s = 0.0055  # longer than SLURM's first signal takes to come, at most 40 s
+    one.pause_s = 0.0055  # longer than SLURM takes to look at limits, which it does every 30 s
     one.start()
-    assert one.finish(240) == 0, one.said
-    assert one.restarts() >= 1
+    one.wait_until_asking()
+    limit(one, minutes=1)
+    wait_for(lambda: one.restarts() >= 2, 90)
+    limit(one, minutes=60)
+    assert one.finish() == 0, one.said
     assert one.kept() > 0
+
+
+def limit(one: Campaign, *, minutes: int) -> None:
+    """Another time limit for what was submitted."""
+    for index in range(2):
+        one.cluster.run("scontrol", "update", f"JobId={one.array}_{index}", f"TimeLimit={minutes}")
 
 
 def node_killed(one: Campaign) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import duckdb
 import pytest
 from generate import write_campaign
+from sqlalchemy.engine import URL
 
 from mmplat.artifacts import Results
 from mmplat.errors import MmplatError
 from mmplat.leaderboard import connect
-from mmplat.store import publish
+from mmplat.store import publish, store_url
+
+NUMBERS = count()
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +70,33 @@ def mmplat(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Said]:
         return Said(out, err.decode(), code)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """One real server for all tests; skipped with a reason where it is not installed."""
+    pytest.importorskip("psycopg", reason="`pip install 'mmplat[postgres]'` brings the driver of PostgreSQL")
+    import postgres_server
+
+    with postgres_server.server() as administrator:
+        yield administrator
+
+
+@pytest.fixture
+def postgres(postgres_server: URL) -> Iterator[URL]:
+    """A database of its own for each test."""
+    from postgres_server import drop_database, make_database
+
+    name = f"test {next(NUMBERS)}"
+    yield make_database(postgres_server, name)
+    drop_database(postgres_server, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, results: Results, monkeypatch: pytest.MonkeyPatch) -> URL:
+    """An empty store on either back end, and the environment pointing at it."""
+    if request.param == "sqlite":
+        return store_url(results)
+    url: URL = request.getfixturevalue("postgres")
+    monkeypatch.setenv("MMPLAT_STORE_URL", url.render_as_string(hide_password=False))
+    return url

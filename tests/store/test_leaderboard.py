@@ -21,7 +21,20 @@ from mmplat.leaderboard.querying import QueryError
 from mmplat.store import publish, store_url
 
 Connection = duckdb.DuckDBPyConnection
-ALL_VIEWS = ("campaigns", "evidence", "leaderboard", "metrics", "models", "predictions", "runs", "samples", "suites")
+ALL_VIEWS = (
+    *(
+        "campaigns",
+        "evidence",
+        "leaderboard",
+        "metrics",
+        "models",
+        "predictions",
+        "published_figures",
+        "runs",
+        "samples",
+    ),
+    "suites",
+)
 
 
 def schema(connection: Connection, view: str) -> dict[str, str]:

@@ -81,12 +81,14 @@ def test_asking_for_the_revision_of_a_missing_store_leaves_no_file(results: Resu
     assert not results.root.exists()
 
 
-SECOND = """
+HEAD = head()
+NEXT = "9000"
+SCRIPT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -105,19 +107,20 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The migrations as a later release may have them: one more, which recreates a table that others refer to."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations_folder(), folder)
-    (folder / "versions" / "0002_note.py").write_text(SECOND)
+    (folder / "versions" / f"{NEXT}_note.py").write_text(SCRIPT)
     monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
 
 
 def test_an_older_store_is_refused_until_it_is_upgraded_and_keeps_its_rows(
     published: Results, next_release: None, mmplat: Callable[..., Any]
 ) -> None:
+    released = HEAD
     for use in (lambda: publish(published, "demo"), lambda: connect(published)):
-        with pytest.raises(StoreError, match=r"at revision 0001; .*needs 0002. `mmplat db upgrade`"):
+        with pytest.raises(StoreError, match=rf"at revision {released}; .*needs {NEXT}. `mmplat db upgrade`"):
             use()
     said = mmplat("db", "upgrade", "--results", str(published.root))
-    assert said.err.endswith("0001 → 0002\n")
-    assert mmplat("db", "current", "--results", str(published.root)).out == b"0002\n"
+    assert said.err.endswith(f"{released} → {NEXT}\n")
+    assert mmplat("db", "current", "--results", str(published.root)).out == f"{NEXT}\n".encode()
     with closing(sqlite3.connect(published.store)) as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (24,)
         assert connection.execute("SELECT count(*) FROM metrics").fetchone() == (120,)

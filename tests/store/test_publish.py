@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mmplat.artifacts import Results
 from mmplat.errors import ArtifactError, StoreError, UnknownName
 from mmplat.store import publish, rebuild
+from mmplat.store.papers import published_figures
 
 Dump = dict[str, list[tuple[Any, ...]]]
 
@@ -35,7 +36,8 @@ def test_a_campaign_is_published_with_all_its_runs_and_metrics(demo: Results) ->
     rows = dump(demo)
     assert (done.runs, done.failed, done.folders, done.written, done.removed) == (24, 0, 4, 4, 0)
     assert {name: len(found) for name, found in rows.items()} == {
-        "alembic_version": 1, "campaigns": 1, "decided": 4, "metrics": 24 * 5, "models": 2, "runs": 24, "suites": 2,
+        "alembic_version": 1, "campaigns": 1, "decided": 4, "metrics": 24 * 5, "models": 2,
+        "published_figures": len(published_figures()), "runs": 24, "suites": 2,
     }  # fmt: skip
 
 

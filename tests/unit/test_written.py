@@ -123,6 +123,40 @@ def test_drawn_words_follow_the_exact_probability_of_the_labels(tmp_path):
             assert abs(np.mean(drawn) - exact) < 4 * max(spread, 0.002)
 
 
+def test_speakers_that_end_early_leave_the_others_as_they_are():
+    """One speaker stops at once, one never does; each says what it says alone."""
+    from mmplat.asking.stepper import Speaker, speak
+    from mmplat.contracts import Subject
+    from mmplat.decoding import parse_decoding
+    from mmplat.models import bind, families
+
+    model = families.get("llava").load(bind("tiny"))
+    (stop,) = model.stops
+    asks = [[Subject(model).ask(view, number) for number in range(3)] for view in ("image", "none")]
+
+    def towards(sign):
+        def combine(main, others, step):
+            pushed = main - 0.5 * others[0] if others else main.clone()
+            pushed[:, stop] += sign * 1000.0
+            return pushed
+
+        return combine
+
+    speakers = [
+        Speaker((0, 1), towards(+1), parse_decoding("greedy")),
+        Speaker((0,), towards(-1), parse_decoding("sample"), 3),
+        Speaker((0, 1), towards(-1), parse_decoding("k5"), 4),
+        Speaker((0,), towards(+1), parse_decoding("greedy")),
+    ]
+    together = speak(model, asks, speakers, 6)
+    alone = [speak(model, asks, [one], 6)[0] for one in speakers]
+    one_by_one = [[speak(model, [[row[i]] for row in asks], [one], 6)[0][0] for i in range(3)] for one in speakers]
+    said = [[[spoken.tokens for spoken in its] for its in way] for way in (together, alone, one_by_one)]
+    assert said[0] == said[1] == said[2]
+    assert [len(its[0].tokens) for its in together] == [1, 6, 6, 1]
+    assert [its[0].stopped for its in together] == [True, False, False, True]
+
+
 def sample(*labels):
     return Sample("i", "k", "c", "Q?", (), labels, labels[0], ())
 

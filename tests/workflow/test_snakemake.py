@@ -66,20 +66,23 @@ def test_snakemakes_report_carries_the_leaderboard(smoke):
 
 
 @pytest.mark.slow
-def test_minutes_per_job_cuts_the_work_and_gives_the_same_tables(smoke, tmp_path):
-    """Costs were measured in the results folder of the first run; here the grid's estimate stands for them."""
+def test_minutes_per_job_cuts_the_work_and_gives_the_same_numbers(smoke, tmp_path):
     grid = tmp_path / "cut.yaml"
     text = (ROOT / "config/grids/smoke.yaml").read_text()
-    grid.write_text(text.replace("[fake]", "[{name: fake, needs: {samples_per_s: 1, mem_gb: 1}}]"))
-    done = snakemake(tmp_path, grid, "minutes_per_job=1")
+    grid.write_text(text.replace("[fake]", "[{name: fake, needs: {samples_per_s: 2, mem_gb: 1}}]"))
+    done = snakemake(tmp_path, grid, "minutes_per_job=1", "--until", "decide")
     assert done.returncode == 0, done.stderr
     plan = json.loads((tmp_path / "results/campaigns/smoke/plan.json").read_text())
-    assert len(plan["batches"]) == 8
-    tables = [folder / "results/campaigns/smoke/leaderboard.csv" for folder in (smoke, tmp_path)]
-    cells, cut = (pl.read_csv(path).drop("seconds") for path in tables)
-    assert cells.equals(cut)
-    again = snakemake(tmp_path, grid, "--dry-run")
-    assert "Nothing to be done" in again.stderr + again.stdout, "the cut is kept without being said again"
+    assert [part["shard"]["of"] for batch in plan["batches"] for part in batch["suites"]] == [2, 2, 2, 2]
+    whole, cut = (numbers(folder / "results/campaigns/smoke/decided") for folder in (smoke, tmp_path))
+    assert whole.equals(cut)
+    again = snakemake(tmp_path, grid, "--until", "decide", "--dry-run")
+    assert re.search(r"^total +0$", again.stdout, re.MULTILINE), "the cut is kept without being said again"
+
+
+def numbers(decided):
+    found = pl.concat(pl.read_parquet(path, glob=False) for path in sorted(decided.rglob("metrics.parquet")))
+    return found.sort("run_id", "metric", "subset")
 
 
 @pytest.mark.slow

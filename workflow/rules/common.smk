@@ -46,6 +46,11 @@ def markers_of_pair(wildcards):
     return [RESULTS.batch_done(job.key) for job in PLAN.jobs_of(pair)]
 
 
+def judged_of_pair(wildcards):
+    pair = PLAN.pair(wildcards.model, wildcards.suite)
+    return [RESULTS.judged(NAME, pair.model.name, pair.suite.name)] if pair.judge else []
+
+
 def suite_of_pair(wildcards):
     return prepared(PLAN.pair(wildcards.model, wildcards.suite).suite)
 

@@ -3,6 +3,7 @@ rule decide:
         plan=PLAN_FILE,
         suite=suite_of_pair,
         asked=markers_of_pair,
+        judged=judged_of_pair,
     output:
         done=CAMPAIGN / "decided/model={model}/suite={suite}/decided.json",
     log:

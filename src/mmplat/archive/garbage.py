@@ -39,7 +39,10 @@ def collect(results: Results) -> list[Garbage]:
         )
     held = [holdings_of(results, campaign) for campaign in campaigns]
     found = [
-        Garbage(path, what, size_of(path)) for finder in FINDERS for what, path in finder(results, held) if path.exists()
+        Garbage(path, what, size_of(path))
+        for finder in FINDERS
+        for what, path in finder(results, held)
+        if path.exists()
     ]
     return sorted(found, key=lambda one: (-one.bytes, str(one.path)))
 

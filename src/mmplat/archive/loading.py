@@ -6,16 +6,18 @@ Files are unpacked beside the results, compared with the archive's own list, and
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from mmplat.archive.packing import FORMAT, MANIFEST
+from pydantic import ValidationError
+
+from mmplat.archive.packing import FORMAT, MANIFEST, Listed, Manifest
 from mmplat.archive.streams import reading
 from mmplat.artifacts import Results, read_json, safe_name
 from mmplat.errors import ArtifactError
@@ -29,7 +31,7 @@ PIECE = 2**20
 LAST = ("suite.json", "decided.json", "plan.json")
 """Whose existence says that the rest is there; a plan comes after the decisions of its pairs."""
 NAMED_BY_CONTENT = re.compile(r"(batches|suites)/[0-9a-f]+\.json|evidence/.+/evidence\.json")
-"""Where two labs may differ in what determines no number (the folder of a checkpoint, say): ours stays."""
+SUITE = re.compile(r"suites/[^/]+/[^/]+(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,16 @@ def load_campaign(results: Results, path: Path) -> Loaded:
     try:
         with reading(path) as archive:
             manifest = _manifest(archive, path)
-            _unpack(archive, manifest["files"], staging, path)
-        new = _new_files(results, manifest["files"], path)
+            _unpack(archive, manifest.files, staging, path)
+        new = _new_files(results, manifest.files, staging, path)
         for name in sorted(new, key=_order):
             target = results.root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             (staging / name).replace(target)
     finally:
         shutil.rmtree(staging)
-    size = sum(int(manifest["files"][name]["bytes"]) for name in new)
-    return Loaded(manifest["campaign"], len(new), len(manifest["files"]) - len(new), size)
+    size = sum(manifest.files[name].bytes for name in new)
+    return Loaded(manifest.campaign, len(new), len(manifest.files) - len(new), size)
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -66,19 +68,24 @@ def _order(name: str) -> tuple[int, str]:
     return (LAST.index(last) + 1 if last in LAST else 0, name)
 
 
-def _manifest(archive: tarfile.TarFile, path: Path) -> dict[str, Any]:
+def _manifest(archive: tarfile.TarFile, path: Path) -> Manifest:
     """The archive's own list of its files, every name of it checked before anything is written."""
-    first = archive.next()
+    first = next(iter(archive), None)
     stream = archive.extractfile(first) if first and first.name == MANIFEST and first.size < LARGEST_MANIFEST else None
     if stream is None:
         raise ArtifactError(f"{path} is no archive of a campaign: it does not begin with {MANIFEST}.")
-    said: dict[str, Any] = json.loads(stream.read())
-    if said.get("format") != FORMAT:
-        raise ArtifactError(f"{path} is of the format {said.get('format')!r}; this version of mmplat reads {FORMAT!r}.")
-    own = f"campaigns/{safe_name(str(said['campaign']))}/"
-    for name in said["files"]:
+    try:
+        said = Manifest.model_validate_json(stream.read())
+    except ValidationError as error:
+        raise ArtifactError(f"{path} has a {MANIFEST} that cannot be read: {error.errors()[0]['msg']}.") from error
+    if said.format != FORMAT:
+        raise ArtifactError(f"{path} is of the format {said.format!r}; this version of mmplat reads {FORMAT!r}.")
+    own = f"campaigns/{safe_name(said.campaign)}/"
+    for name in said.files:
         if not _is_ours(name) or (name.startswith("campaigns/") and not name.startswith(own)):
-            raise ArtifactError(f"{path} names the file {name!r}, which no campaign {said['campaign']!r} has. Nothing was loaded.")
+            raise ArtifactError(
+                f"{path} lists {name!r}, which is no file of campaign {said.campaign!r}. Nothing was loaded."
+            )
     return said
 
 
@@ -87,19 +94,21 @@ def _is_ours(name: str) -> bool:
     return NAME.fullmatch(name) is not None and parts[0] in ROOMS and not any(part.startswith(".") for part in parts)
 
 
-def _unpack(archive: tarfile.TarFile, files: dict[str, Any], staging: Path, path: Path) -> None:
+def _unpack(archive: tarfile.TarFile, files: dict[str, Listed], staging: Path, path: Path) -> None:
     """Writes each listed file below `staging`; whatever else the archive holds is a reason to refuse it."""
     missing = set(files)
-    for member in archive:
-        if member.name not in missing or not member.isreg() or member.size != files[member.name]["bytes"]:
+    for member in islice(archive, 1, None):  # after the manifest
+        if member.name not in missing or not member.isreg() or member.size != files[member.name].bytes:
             raise ArtifactError(f"{path} holds {member.name!r}, which is not as it lists it. Nothing was loaded.")
         stream = archive.extractfile(member)
         assert stream is not None, "a regular file has a stream"
-        if _copy(stream, staging / member.name) != files[member.name]["sha256"]:
-            raise ArtifactError(f"{member.name} in {path} was altered: its content is not the listed one. Nothing was loaded.")
+        if _copy(stream, staging / member.name) != files[member.name].sha256:
+            raise ArtifactError(f"{path} holds {member.name!r} with another content than it lists. Nothing was loaded.")
         missing.remove(member.name)
     if missing:
-        raise ArtifactError(f"{path} lacks {len(missing)} files that it lists, {min(missing)} for one. Nothing was loaded.")
+        raise ArtifactError(
+            f"{path} lacks {len(missing)} files that it lists, {min(missing)} for one. Nothing was loaded."
+        )
 
 
 def _copy(stream: IO[bytes], target: Path) -> str:
@@ -112,14 +121,16 @@ def _copy(stream: IO[bytes], target: Path) -> str:
     return digest.hexdigest()
 
 
-def _new_files(results: Results, files: dict[str, Any], path: Path) -> list[str]:
+def _new_files(results: Results, files: dict[str, Listed], staging: Path, path: Path) -> list[str]:
     """What is not here yet; a file with another content under the same name would silently be one of two."""
     new, other = [], []
     for name, listed in files.items():
         target = results.root / name
+        if _is_settled(results.root, staging, name):
+            continue
         if not target.exists():
             new.append(name)
-        elif not _is_settled(results, name) and file_id(target, length=64) != listed["sha256"]:
+        elif file_id(target, length=64) != listed.sha256:
             other.append(name)
     if other:
         raise ArtifactError(
@@ -129,7 +140,16 @@ def _new_files(results: Results, files: dict[str, Any], path: Path) -> list[str]
     return new
 
 
-def _is_settled(results: Results, name: str) -> bool:
-    return NAMED_BY_CONTENT.fullmatch(name) is not None
+def _is_settled(root: Path, staging: Path, name: str) -> bool:
+    """Whether ours stays, for two labs may differ in what determines no number: where a checkpoint or a suite's data lie."""
+    if NAMED_BY_CONTENT.fullmatch(name):
+        return (root / name).exists()
+    suite = SUITE.match(name)
+    if suite is None:
+        return False
+    ours, theirs = (folder / suite[0] / "suite.json" for folder in (root, staging))
+    return ours.exists() and theirs.exists() and _content(ours) == _content(theirs)
 
 
+def _content(suite: Path) -> str:
+    return str(read_json(suite, made_by="mmplat prepare")["content_id"])

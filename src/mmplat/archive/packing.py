@@ -6,11 +6,12 @@ The first member lists every file with its size and SHA-256. Not packed: locks, 
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import Field
 
 from mmplat import __version__
 from mmplat.archive.holdings import holdings_of
@@ -18,12 +19,27 @@ from mmplat.archive.streams import check_suffix, writing
 from mmplat.artifacts import Results, atomic
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.ids import file_id
+from mmplat.records import Record
 
 FORMAT = "mmplat campaign 1"
 MANIFEST = "mmplat-campaign.json"
-DIGEST = 64
-"""Hex digits of a whole SHA-256."""
 LEFT_OUT = ("published.json", "mlflow.queued.json", "fine")
+
+
+class Listed(Record):
+    """One file of an archive."""
+
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Manifest(Record):
+    """The first member of an archive: what it is, and every file that follows."""
+
+    format: str
+    campaign: str
+    mmplat: str
+    files: dict[str, Listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +57,35 @@ def pack_campaign(results: Results, campaign: str, path: Path) -> Packed:
         raise ConfigError(f"{path} exists. Name another file, or remove it.")
     files = sorted(_files(results, campaign), key=str)
     if not any(file.name == "decided.json" for file in files):
-        raise ArtifactError(f"Nothing of campaign {campaign!r} is decided yet. `mmplat decide` makes something to export.")
+        raise ArtifactError(
+            f"Nothing of campaign {campaign!r} is decided yet. `mmplat decide` makes something to export."
+        )
     named = {file.relative_to(results.root).as_posix(): file for file in files}
-    listed = {name: {"bytes": file.stat().st_size, "sha256": file_id(file, length=DIGEST)} for name, file in named.items()}
-    said = {"format": FORMAT, "campaign": campaign, "mmplat": __version__, "files": listed}
+    listed = {name: Listed(bytes=file.stat().st_size, sha256=file_id(file, length=64)) for name, file in named.items()}
+    manifest = Manifest(format=FORMAT, campaign=campaign, mmplat=__version__, files=listed)
     with atomic(path) as temporary, writing(temporary, path.name) as archive:
-        _add_bytes(archive, MANIFEST, json.dumps(said, indent=1, sort_keys=True).encode())
+        _add_bytes(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
         for name, file in named.items():
             with file.open("rb") as stream:
                 archive.addfile(_member(name, file.stat().st_size), stream)
-    return Packed(len(files), sum(one["bytes"] for one in listed.values() if isinstance(one["bytes"], int)))
+    return Packed(len(files), sum(one.bytes for one in listed.values()))
 
 
 def _files(results: Results, campaign: str) -> Iterator[Path]:
     held = holdings_of(results, campaign)
-    own = (file for file in held.folder.rglob("*") if not any(held.folder / "decided" == p for p in file.parents))
-    roots = [*own, *held.decided, *held.batches, *held.suites, *held.evidence]
-    for root in roots:
-        for file in root.rglob("*") if root.is_dir() and root not in held.folder.parents else [root]:
-            if file.is_file() and _is_packed(file, held.folder):
-                yield file
+    everything = held.folder / "decided"  # also of pairs that left the grid, which are in no store
+    yield from (file for file in _below(held.folder) if everything not in file.parents and file.name not in LEFT_OUT)
+    for root in (*held.decided, *held.batches, *held.suites, *held.evidence):
+        yield from _below(root)
 
 
-def _is_packed(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder.parents[1]).parts)
-    left_out = file.parent == folder and file.name in LEFT_OUT
-    return not (hidden or left_out or file.name.endswith((".heartbeat.json", ".broken", ".lock")))
+def _below(root: Path) -> Iterator[Path]:
+    """The file, or the files of the folder, without locks, heartbeats and what is set aside or half-written."""
+    files = [root] if root.is_file() else [file for file in root.rglob("*") if file.is_file()]
+    for file in files:
+        hidden = any(part.startswith(".") for part in file.relative_to(root.parent).parts)
+        if not hidden and not file.name.endswith((".heartbeat.json", ".broken")):
+            yield file
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -8,10 +8,12 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from mmplat.errors import ArtifactError, ConfigError
 
 SUFFIXES = (".tar.zst", ".tar.gz", ".tgz")
-UNREADABLE = (tarfile.TarError, OSError, EOFError, ValueError)
+UNREADABLE = (tarfile.TarError, OSError, EOFError, pa.ArrowException)
 """What a damaged archive raises, whichever way it is compressed."""
 
 
@@ -23,18 +25,13 @@ def check_suffix(path: Path) -> None:
 @contextlib.contextmanager
 def writing(path: Path, name: str) -> Iterator[tarfile.TarFile]:
     """A tar stream into `path`, compressed as `name` says; equal contents give equal bytes."""
-    if name.endswith(".zst"):
-        import pyarrow as pa
-
-        with pa.CompressedOutputStream(str(path), "zstd") as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
-            yield archive
-    else:
-        with (
-            path.open("wb") as raw,
-            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w|") as archive,
-        ):
-            yield archive
+    with contextlib.ExitStack() as stack:
+        if name.endswith(".zst"):
+            packed = stack.enter_context(pa.CompressedOutputStream(str(path), "zstd"))
+        else:
+            raw = stack.enter_context(path.open("wb"))
+            packed = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+        yield stack.enter_context(tarfile.open(fileobj=packed, mode="w|"))
 
 
 @contextlib.contextmanager
@@ -42,15 +39,15 @@ def reading(path: Path) -> Iterator[tarfile.TarFile]:
     """The members of an archive, one after the other."""
     check_suffix(path)
     try:
-        if path.name.endswith(".zst"):
-            import pyarrow as pa
-
-            with pa.CompressedInputStream(str(path), "zstd") as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
-                yield archive
-        else:
-            with gzip.open(path, "rb") as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
-                yield archive
+        with contextlib.ExitStack() as stack:
+            if path.name.endswith(".zst"):
+                packed = stack.enter_context(pa.CompressedInputStream(str(path), "zstd"))
+            else:
+                packed = stack.enter_context(gzip.open(path, "rb"))
+            yield stack.enter_context(tarfile.open(fileobj=packed, mode="r|"))
     except FileNotFoundError:
         raise ArtifactError(f"{path} does not exist. `mmplat export campaign NAME FILE` makes an archive.") from None
     except UNREADABLE as error:
+        if getattr(error, "errno", None):  # of the disk, not of what is in the archive
+            raise ArtifactError(f"{path} cannot be unpacked: {error}. Nothing was loaded.") from error
         raise ArtifactError(f"{path} cannot be read ({error}): it is damaged, or no archive of a campaign.") from error

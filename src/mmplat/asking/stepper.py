@@ -94,6 +94,8 @@ class _Round:
         tokens = torch.zeros(len(self.speaker), dtype=torch.long, device=self.model.device)
         for (views, combine), some in self._alike(lambda s: (s.views, s.combine)).items():
             rows = np.flatnonzero(np.isin(self.speaker, some))
+            if not len(rows):  # all of them have ended
+                continue
             main, *others = (self._logits(view, rows) for view in views)
             combined = combine(main, others, step)
             said = self._choose(combined, rows, step)

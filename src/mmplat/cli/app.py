@@ -11,6 +11,7 @@ import typer
 
 from mmplat import __version__
 from mmplat.cli import (
+    archive,
     ask,
     catalog,
     compare,
@@ -18,8 +19,10 @@ from mmplat.cli import (
     decide,
     decodings,
     diagnose,
+    export,
     gate,
     importing,
+    judge,
     leaderboard,
     models,
     plan,
@@ -45,16 +48,19 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for verb in (plan.plan, prepare.prepare, ask.ask, decide.decide, publish.publish, rank.rank):
+for verb in (plan.plan, prepare.prepare, ask.ask, judge.judge, decide.decide, publish.publish, rank.rank):
     app.command()(verb)
 for reader in (leaderboard.leaderboard, sql.sql, status.status):
     app.command()(reader)
-for judge in (compare.compare, gate.gate, power.power):
-    app.command()(judge)
-for auditor in (show.show, verify.verify):
+for comparison in (compare.compare, gate.gate, power.power):
+    app.command()(comparison)
+for auditor in (show.show, verify.verify, archive.gc):
     app.command()(auditor)
 app.command("list")(catalog.list_)
+importing.app.command("campaign")(archive.import_campaign)
 app.add_typer(importing.app, name="import")
+archive.exports.command("results")(export.export_results)
+app.add_typer(archive.exports, name="export")
 app.add_typer(models.app, name="models")
 app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(decodings.app, name="decodings")

@@ -1,4 +1,4 @@
-"""mmplat diagnose: why a method gains or fails, from what was decided and from the evidence. No model, no GPU."""
+"""mmplat diagnose: why a method gains or fails, from what was decided and from the evidence. Only `attention` runs a model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import typer
 from mmplat.cli.options import ResultsOption
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
-    from mmplat.diagnostics import Diagnostic
+    from mmplat.diagnostics.base import Diagnostic, Found
 
 app = typer.Typer(help="Explain results: priors, confidence, calibration, bias.", no_args_is_help=True)
 
@@ -107,6 +109,26 @@ def yes_bias(
     _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, decoding=decoding)
 
 
+@app.command()
+def attention(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    items: Annotated[int, typer.Option(min=1, help="Items of each suite to look at.")] = 32,
+    longest: Annotated[int, typer.Option(min=1, help="Tokens of an answer to look at.")] = 4,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Where a model looks, by layer, token and segment. Runs the model on a sample of items: give it a GPU."""
+    from mmplat import artifacts
+    from mmplat.diagnostics import keep, measured, run
+    from mmplat.diagnostics.attention import DIAGNOSTIC
+
+    where, options = artifacts.results(results), {"items": items, "longest": longest}
+    found = run(DIAGNOSTIC, measured(where, campaign, models=model or (), suites=suite or ()), results=where, **options)
+    _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options), form)
+
+
 def _diagnose(
     diagnostic: Diagnostic,
     campaign: str,
@@ -121,7 +143,11 @@ def _diagnose(
 
     where = artifacts.results(results)
     found = run(diagnostic, measured(where, campaign, models=models or (), suites=suites or ()), **options)
-    path = keep(diagnostic, campaign, found.table, where, **options)
+    _told(found, keep(diagnostic, campaign, found.table, where, **options), form)
+
+
+def _told(found: Found, path: Path, form: str) -> None:
+    """Prints a table, what was left out of it, and where it is kept."""
     show(found.table, form)
     for title, reason in found.skipped.items():
         typer.echo(f"Left out: {title}: {reason}.", err=True)

@@ -28,10 +28,15 @@ def enqueue(results: Results, campaign: str) -> None:
 def send_queued(results: Results, *, patience_s: float | None = None) -> dict[str, Mirrored]:
     """Sends every queued campaign, and says how each went; a server that fails once is not asked for the others."""
     from mmplat import tracking
+    from mmplat.errors import MmplatError
 
     done: dict[str, Mirrored] = {}
     for campaign, content in tracking.queued(results).items():
-        done[campaign] = mirrored = _send(results, campaign, patience_s)
+        try:
+            done[campaign] = mirrored = _send(results, campaign, patience_s)
+        except MmplatError as error:  # its files: no reason to keep MLflow from the others
+            typer.echo(f"warning: {campaign} stays queued for MLflow: {error}", err=True)
+            continue
         if mirrored.warning:
             typer.echo(f"warning: {campaign}: {mirrored.warning}", err=True)
             break

@@ -28,9 +28,15 @@ def check(
 ) -> None:
     """Load models, run every view, and compare with transformers itself: what is exact, what is not available, and why."""
     from mmplat.contracts.report import broken, in_full, in_one_table, verdicts_of
-    from mmplat.errors import ModelError
+    from mmplat.errors import ConfigError, ModelError
     from mmplat.models import families
 
+    if family is not None and families.get(family).weightless:
+        raise ConfigError(
+            f"Models of family {family!r} have no weights here, so there is nothing to compare them with. Whether an endpoint is "
+            "there, takes the key and tells log-probabilities is checked by `mmplat ask` before its first sample; "
+            "`mmplat plan` shows which views and methods it cannot take, and why."
+        )
     said = {"family": family, "adapter": adapter, "dtype": dtype, "device": device}
     given = {name: value for name, value in said.items() if value is not None}
     specs = [_spec(model, given) for model in models]

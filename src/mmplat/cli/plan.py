@@ -50,6 +50,10 @@ def _text(said: dict[str, Any]) -> str:
         suites = "; ".join(f"{_part(s)}: {', '.join(s['views'])}" for s in batch["suites"])
         minutes = "" if batch["minutes"] is None else f"  about {batch['minutes']:.3g} min"
         lines.append(f"batch    {batch['key'][:12]}  {batch['model']} ← {suites}{minutes}")
+    for pair in (one for one in said["pairs"] if "judge" in one):
+        most = "unknown" if pair["judgments"] is None else f"{pair['judgments']:,}"
+        judge = f"{pair['judge']['model']} by {pair['judge']['rubric']}"
+        lines.append(f"judged   {most:>12}  judgments at most: {pair['model']} × {pair['suite']} ← {judge}")
     forwards, alone = said["forwards"], said["forwards_cell_by_cell"]
     if isinstance(forwards, int) and isinstance(alone, int):
         lines.append(f"forwards {forwards:>12,}  every view asked once")

@@ -43,12 +43,11 @@ def publish(
             with bar(f"publish {name}", len(store.decided_folders(where, name))) as advance:
                 done.append(store.publish(where, name, advance=advance))
     for published in done:
+        if not no_tracking:
+            enqueue(where, published.campaign)
         _report(where, published)
-    if no_tracking:
-        return
-    for published in done:
-        enqueue(where, published.campaign)
-    send_queued(where, patience_s=PATIENCE_S)
+    if not no_tracking:
+        send_queued(where, patience_s=PATIENCE_S)
 
 
 def _report(results: Results, published: Published) -> None:

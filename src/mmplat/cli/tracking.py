@@ -31,7 +31,8 @@ def send(results: ResultsOption = None) -> None:
     from mmplat.errors import TrackingError
 
     where = artifacts.results(results)
-    if not send_queued(where):
+    if not tracking.queued(where):
         typer.echo("Nothing is queued: MLflow has every published run.", err=True)
+    send_queued(where)
     if left := tracking.queued(where):
         raise TrackingError(f"Still queued: {', '.join(left)}. Mend MLflow and run `mmplat tracking send` again.")

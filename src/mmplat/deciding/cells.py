@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mmplat.artifacts import Results
 from mmplat.deciding.asked import asked_of
+from mmplat.deciding.judged import ByOrder, Judgments, judgments_of
 from mmplat.decoding.filters import Answers, Scores, distribution
 from mmplat.errors import EvidenceTooNarrow
 from mmplat.evidence.coverage import covered
@@ -41,6 +42,8 @@ class Context:
     positive: NDArray[np.int64] | None
     written: pl.DataFrame
     """Answers in words; empty where labels are read."""
+    judgments: Judgments | None = None
+    """Of the answers in words, where the plan has a judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Decided:
     """What was written to each sample of the suite; None: labels were read."""
     forwards: int | None = None
     """Forward passes that writing took; None: one per view and sample."""
+    judged: dict[int, ByOrder] | None = None
+    """What a judge said of each decided sample (index)."""
 
 
 def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
@@ -85,6 +90,7 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
         gold=np.array([0 if open_ended else s.labels.index(s.gold) for s in samples]),
         positive=None if positive is None else np.array([s.labels.index(positive) for s in samples]),
         written=written,
+        judgments=judgments_of(plan, pair, results, stored),
     )
 
 

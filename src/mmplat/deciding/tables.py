@@ -36,6 +36,9 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
     versions = {"method": str(method.spec.version), "suite": str(pair.suite.version)} | {
         f"metric:{name}": str(metric.version) for name, metric in catalog.items()
     }
+    if context.judgments is not None:
+        settings["judge"] = context.judgments.settings
+        versions |= context.judgments.versions
     coordinates = {
         "campaign": context.plan.grid.campaign,
         "model": pair.model.name,
@@ -175,6 +178,8 @@ def metrics_table(context: Context, cells: list[Decided], runs: list[RunRecord])
 def _graded(context: Context, cell: Decided, at: int) -> list[Number]:
     """Measures of written answers beyond their labels: a suite's own grades, or what published rules make of the same text."""
     suite = suites.get(context.pair.suite.kind)
+    if context.judgments is not None and cell.judged:
+        return context.judgments.numbers(at, cell.judged, context.samples, suite.subsets)
     grade = suite.grade or (partial(_by_published_rules, suite.official) if suite.official else None)
     if grade is None or not len(cell.rows) or cell.texts is None:
         return []

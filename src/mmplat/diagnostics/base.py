@@ -50,6 +50,8 @@ def run(diagnostic: Diagnostic, pairs: Sequence[Measured], **options: Any) -> Fo
     tables, skipped = [], {}
     for pair in pairs:
         try:
+            if not pair.closed:
+                raise IncompatibleCell("its questions have no labels to answer with")
             rows = diagnostic.measure(pair, **options)
         except IncompatibleCell as error:
             skipped[pair.title] = str(error)

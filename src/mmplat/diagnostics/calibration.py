@@ -7,6 +7,7 @@ on the bins: `width` cuts [0, 1] into equal parts, `mass` into equally many samp
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ from mmplat.diagnostics.confidence import equal_bins
 from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Floats, Measured, Rows, Run
 from mmplat.errors import IncompatibleCell
-from mmplat.metrics.intervals import cluster_sums, ratio_interval
+from mmplat.metrics.intervals import Z95, cluster_sums, ratio_interval
 
 HONEST = "sample"  # the model's own distribution
-RESAMPLES = 1000
 
 
-def measure(pair: Measured, *, decoding: str | None = None, bins: int = 10, seed: int = 0) -> pl.DataFrame:
+def measure(pair: Measured, *, decoding: str | None = None, bins: int = 10) -> pl.DataFrame:
+    if pair.pair.writings:
+        raise IncompatibleCell("its answers were written: one draw shows no probability")
     if decoding is None and HONEST not in pair.decodings:
         raise IncompatibleCell(
             f"it was not decided under {HONEST!r}, the model's own distribution: add it to the grid's decodings (it needs no "
@@ -37,7 +39,7 @@ def measure(pair: Measured, *, decoding: str | None = None, bins: int = 10, seed
             confidence, right = confident(pair, run, rows)
             for kind, groups in (("width", width_bins(confidence, bins)), ("mass", equal_bins(confidence, bins))):
                 head = {"method": run.method, "decoding": run.decoding, "bins": kind}
-                found += [head | one for one in _curve(confidence, right, pair.cluster[rows], groups, seed)]
+                found += [head | one for one in _curve(confidence, right, pair.cluster[rows], groups)]
     return pl.DataFrame(found, infer_schema_length=None)
 
 
@@ -54,9 +56,7 @@ def width_bins(confidence: Floats, bins: int) -> list[Rows]:
     return [np.flatnonzero(number == n) for n in range(bins) if (number == n).any()]
 
 
-def _curve(
-    confidence: Floats, right: Floats, cluster: NDArray[np.int64], groups: list[Rows], seed: int
-) -> list[dict[str, Any]]:
+def _curve(confidence: Floats, right: Floats, cluster: NDArray[np.int64], groups: list[Rows]) -> list[dict[str, Any]]:
     """One row per bin, and one for the error over all of them (bin null)."""
     _, codes = np.unique(cluster, return_inverse=True)
     member = np.zeros((len(confidence), len(groups)))
@@ -86,21 +86,30 @@ def _curve(
         "low": None,
         "high": None,
     }
-    return [*each, whole | named(*ece(hit, sure, count, seed), prefix="ece_") | {"n": len(confidence)}]
+    return [*each, whole | named(*ece(hit, sure, count), prefix="ece_") | {"n": len(confidence)}]
 
 
-def ece(hit: Floats, sure: Floats, count: Floats, seed: int) -> tuple[float, float, float]:
-    """(error, low, high) from sums per cluster and bin: a bootstrap of clusters, its bias reflected.
+def ece(hit: Floats, sure: Floats, count: Floats) -> tuple[float, float, float]:
+    """(error, low, high) from sums per cluster and bin.
 
-    Noise alone makes every bin a little wrong, and resampling adds noise once more. So what resampling adds is taken off.
+    Noise alone makes every bin a little wrong, so the error is too large on average. The interval is laid around the error less
+    what noise adds to it, taking each bin's gap for normal. It holds the truth in 95 % of cases, and in 90 % where that is 0.
     """
-    rng = np.random.default_rng(seed)
-    clusters = len(count)
-    weights = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=RESAMPLES)
-    drawn = np.abs(weights @ hit - weights @ sure).sum(axis=1) / (weights @ count).sum(axis=1)
-    found = float(np.abs(hit.sum(axis=0) - sure.sum(axis=0)).sum() / count.sum())
-    upper, lower = np.quantile(drawn, [0.975, 0.025])
-    return found, max(2 * found - float(upper), 0.0), max(2 * found - float(lower), 0.0)
+    clusters, n = len(count), count.sum()
+    gaps = (hit - sure) / n
+    gap = gaps.sum(axis=0)
+    sd = np.sqrt(((gaps - gap / clusters) ** 2).sum(axis=0) * clusters / max(clusters - 1, 1))
+    found, noise = float(np.abs(gap).sum()), float(np.sqrt((sd**2).sum()))
+    centre = found - float(sum(map(_noise_adds, gap, sd)))
+    return found, max(centre - Z95 * noise, 0.0), max(centre + Z95 * noise, 0.0)
+
+
+def _noise_adds(gap: float, sd: float) -> float:
+    """By how much the mean of |gap + normal noise| exceeds |gap|."""
+    if sd == 0:
+        return 0.0
+    z = abs(gap) / sd
+    return sd * math.sqrt(2 / math.pi) * math.exp(-z * z / 2) + abs(gap) * (math.erf(z / math.sqrt(2)) - 1)
 
 
 def panels(rows: pl.DataFrame) -> list[Panel]:

@@ -64,6 +64,11 @@ class Measured:
     predictions: Path
     evidence_folder: Path
 
+    @property
+    def closed(self) -> bool:
+        """Every question is answered by one of a few labels."""
+        return all(sample.labels for sample in self.samples)
+
     @cached_property
     def gold(self) -> Rows:
         return np.array([s.labels.index(s.gold) for s in self.samples])

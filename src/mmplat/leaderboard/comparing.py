@@ -21,8 +21,8 @@ from mmplat.statistics import Paired, design_effect, holm, mcnemar, paired_boots
 
 Connection = duckdb.DuckDBPyConnection
 CELL = ("campaign", "model", "suite", "decoding", "method", "seed")
-CHEAP = 2_000_000
-"""Predictions of a suite up to which a leaderboard reads them all to give its ranks a range: about a second."""
+CHEAP = 500_000
+"""Predictions behind a leaderboard up to which it reads them all to give its ranks a range: about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,19 +206,19 @@ def with_rank_ranges(connection: Connection, ranked: pl.DataFrame) -> pl.DataFra
     """The ranking with `rank_low` and `rank_high`: null where the runs of a suite share no samples, where the metric is no
     mean over samples, or where reading all predictions is not cheap."""
     ranges: dict[str, tuple[int, int]] = {}
-    for part in ranked.partition_by("campaign", "suite"):
+    cheap = (ranked["n"].sum() or 0) <= CHEAP
+    for part in ranked.partition_by("campaign", "suite") if cheap else []:
         ranges |= _ranges(connection, part.filter(pl.col("rank").is_not_null()))
-    columns = [
-        pl.Series(name, [ranges.get(run, (None, None))[at] for run in ranked["run_id"]], dtype=pl.Int64)
+    added = {
+        name: pl.Series([ranges.get(run, (None, None))[at] for run in ranked["run_id"]], dtype=pl.Int64)
         for at, name in enumerate(("rank_low", "rank_high"))
-    ]
-    return ranked.insert_column(ranked.get_column_index("rank") + 1, columns[0]).insert_column(
-        ranked.get_column_index("rank_low") + 1, columns[1]
-    )
+    }
+    before = ranked.columns[: ranked.get_column_index("rank") + 1]
+    return ranked.with_columns(**added).select(*before, *added, pl.exclude(*before, *added))
 
 
 def _ranges(connection: Connection, part: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    if part.height < 2 or part["metric"][0] not in PAIRED_ON or part["n"].n_unique() > 1 or part["n"].sum() > CHEAP:
+    if part.height < 2 or part["metric"][0] not in PAIRED_ON or part["n"].n_unique() > 1:
         return {}
     sums = frame(
         connection.execute(

@@ -8,17 +8,19 @@ from pathlib import Path
 import duckdb
 
 from mmplat.artifacts import Results, read_json
-from mmplat.leaderboard import views
+from mmplat.leaderboard import macros, views
+from mmplat.leaderboard.documented import document
 from mmplat.leaderboard.snapshot import store_tables
 from mmplat.store import store_url
 
 
-def connect(results: Results, store_url_: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(results: Results, store_url_: str | None = None, *, trusted: bool = False) -> duckdb.DuckDBPyConnection:
     """Views campaigns, models, suites, runs, metrics, leaderboard, predictions, evidence, samples.
 
     All of them exist, with their columns, when nothing was measured yet. The store is read as it is now; connect again
     to see what was published since. The connection reaches no file outside the results, no network and no extension.
-    DuckDB has no switch against writing inside that folder: run SQL that people type through `query`.
+    DuckDB has no switch against writing inside that folder: run SQL that people type through `query`. `trusted` opens the
+    machine's files to SQL, for reading and for writing.
     """
     root = results.root.resolve()
     connection = duckdb.connect(
@@ -34,7 +36,10 @@ def connect(results: Results, store_url_: str | None = None) -> duckdb.DuckDBPyC
         _load_store(connection, results, store_url_)
         _make_file_views(connection, Results(root))
         connection.execute(views.LEADERBOARD)
-        _lock_down(connection, root)
+        connection.execute(macros.SQL)
+        document(connection)
+        if not trusted:
+            _lock_down(connection, root)
     except BaseException:
         connection.close()
         raise

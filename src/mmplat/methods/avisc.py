@@ -1,8 +1,9 @@
 """AvisC: contrast with the image of which only the blind tokens stay, those that draw far more attention than the others.
 
-d = (1 + α)·l − α·l′ behind the plausibility mask; l′ is the view `blind`. Blind are image tokens with attention above μ + spread·σ, averaged over the most
-image-heavy layers, which together hold the share `layers` of all attention to the image. Reconstructed: formula and numbers are
-recalled [M]. The tokens are chosen at the end of the prompt and stay for the whole answer. Costs three passes: one finds them.
+d = (1 + α)·l − α·l′ behind the plausibility mask; l′ is the view `blind`. Blind are image tokens with attention above
+μ + spread·σ, averaged over the most image-heavy layers, which together hold the share `layers` of all attention to the image.
+Reconstructed: formula and numbers are recalled [M]. The tokens are chosen at the end of the prompt and stay for the whole
+answer. It costs three passes: one finds the tokens.
 """
 
 from mmplat.methods.base import MethodKind, catalog

@@ -33,13 +33,14 @@ def calibrate(p: Floats, reference: Floats, epsilon: float = EPSILON) -> Floats:
 
 
 def over_dataset(prior: Floats, n_labels: NDArray[np.int16]) -> Floats:
-    """The mean prior of all samples with as many labels, for each of them; samples whose prior was not told do not count."""
-    known = ~np.isnan(prior).any(axis=1)
-    shared = np.full_like(prior, np.nan)
+    """The mean prior of all samples with as many labels, for each of them.
+
+    Not told (NaN) for all where an endpoint did not tell it of one: those that it told are no random part of the suite.
+    """
+    shared = np.empty_like(prior)
     for count in np.unique(n_labels):
         same = n_labels == count
-        if (same & known).any():
-            shared[same] = prior[same & known].mean(axis=0)
+        shared[same] = prior[same].mean(axis=0)
     return shared
 
 

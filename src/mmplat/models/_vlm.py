@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmplat.errors import ModelError
-from mmplat.models._inside import Usual, apart, attention_by, begun
+from mmplat.models._inside import Usual, Watched, apart, attention_by, begun
 from mmplat.models._loading import ProcessorLoader, load
 from mmplat.models._pictures import Pictures, Processed, Seen, change_pixels
 from mmplat.models._spelling import continuation_ids, one_token_spellings
@@ -282,6 +282,11 @@ class VisionLanguage:
             out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
         layers = self.over_tokens(out.attentions)
         return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in layers], dim=1)
+
+    def watch(self, batch: Sequence[Prompt]) -> tuple[Stream, Watched]:
+        """`prefill`, watched: how whatever speaks attends, from the prompt's last position to the last token."""
+        watched = Watched(self, batch)
+        return self.read(watched, use_cache=True), watched
 
     def padded(self, batch: Sequence[Prompt]) -> Padded:
         """A batch as the network takes it."""

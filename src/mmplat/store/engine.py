@@ -44,7 +44,7 @@ def without_password(text: str, url: URL) -> str:
     """What a database says, as a message may show it."""
     passwords = [str(url.password or ""), *(str(value) for name, value in url.query.items() if "password" in name)]
     for password in filter(None, passwords):
-        text = text.replace(password, "***")
+        text = text.replace(password, "***").replace(quote(password, safe=""), "***")
     return text
 
 

@@ -49,7 +49,9 @@ def recorded(url: URL, run_ids: Iterable[str] = (), *, campaign: str | None = No
 
     found = _reading(url, read)
     if not found:
-        raise StoreError(f"{hidden(url)} holds no run{f' of {campaign!r}' if campaign else ''}. `mmplat publish` fills it.")
+        raise StoreError(
+            f"{hidden(url)} holds no run{f' of {campaign!r}' if campaign else ''}. `mmplat publish` fills it."
+        )
     return found
 
 

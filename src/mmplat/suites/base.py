@@ -68,6 +68,8 @@ class Suite:
     """Its answers are words that no label sums up: samples have a `reference` and neither labels nor gold."""
     grade: Callable[[str, Sample], Mapping[str, tuple[float, float]]] | None = None
     """What a written answer to an open-ended question adds to each measure, above and below the line of a ratio of sums."""
+    rubric: str | None = None
+    """By which a judge scores its answers, unless the grid names another; None: they are scored without a judge."""
     longest: int = 64
     """Tokens of a written answer to an open-ended question at most, unless the grid says otherwise."""
     metrics: tuple[str, ...] = ()

@@ -132,6 +132,7 @@ for _release in RELEASES:
             defaults=DEFAULTS,
             subsets=(("category",),),
             open_ended=True,
+            rubric="pair-1-10",
             longest=1024,
             sources=_loader.sources,
             places=PLACES,

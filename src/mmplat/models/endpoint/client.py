@@ -6,11 +6,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mmplat.decoding.configs import spelled
 from mmplat.errors import ConfigError, ModelError
@@ -21,7 +21,7 @@ from mmplat.models.endpoint.patience import NotAnswered, Patience, Refused, Stop
 from mmplat.models.endpoint.replies import Completion, Kept, Ledger, Unreadable, read
 from mmplat.models.endpoint.requests import Request, request_for
 from mmplat.models.endpoint.settings import OPENAI, VERSION, Settings, settings_of
-from mmplat.records import ModelSpec
+from mmplat.records import ModelSpec, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ WAKE_S = 0.5
 SURE = 1.01
 """Probabilities sum to 1, and servers round."""
 
-Answered = tuple[Ask, Reply | Failure]
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 class Endpoint:
@@ -69,17 +70,35 @@ class Endpoint:
     def unavailable(self, kind: str) -> str | None:
         return families.get("endpoint").unavailable(kind)
 
-    def answer(self, asks: Iterable[Ask], replies: Path) -> Iterator[Answered]:
+    def answer(self, asks: Iterable[Ask], replies: Path) -> Iterator[tuple[Ask, Reply | Failure]]:
+        """What the model tells of each ask."""
+
+        def reply(ask: Ask, kept: Kept, budget: Budget) -> Reply | Failure:
+            return self._reply([self._complete(request, kept, budget) for request in self._requests(ask)])
+
+        return self._each(asks, reply, replies)
+
+    def complete(self, prompts: Iterable[Prompt], replies: Path) -> Iterator[tuple[Prompt, Completion | Failure]]:
+        """What the model writes to each prompt, once, by the decoding of its settings. Only where `answers` is `sampled`."""
+
+        def written(prompt: Prompt, kept: Kept, budget: Budget) -> Completion | Failure:
+            return self._complete(Request(prompt.text, (), prompt.system, self._drawing(0)), kept, budget)
+
+        return self._each(prompts, written, replies)
+
+    def _each(
+        self, items: Iterable[Item], one: Callable[[Item, Kept, Budget], Found | Failure], replies: Path
+    ) -> Iterator[tuple[Item, Found | Failure]]:
         """Asks as many at once as `concurrency` says. An error that ends the run is raised after what was on its way."""
         kept, budget = Kept(replies, self.settings, self.served), Budget(self.settings, Ledger(replies, self.settings))
         while self._checks:
             budget.pay(self._checks.pop().usage)
-        running: set[Future[Answered]] = set()
+        running: set[Future[tuple[Item, Found | Failure]]] = set()
         ends: list[BaseException] = []
         with self._connected(), ThreadPoolExecutor(self.settings.concurrency) as pool:
             try:
-                for ask in asks:
-                    running.add(pool.submit(self._one, ask, kept, budget))
+                for item in items:
+                    running.add(pool.submit(self._one, item, one, kept, budget))
                     if len(running) >= 2 * self.settings.concurrency:  # no more pictures in memory than that
                         yield from self._ended(running, ends)
                     if ends:
@@ -92,7 +111,9 @@ class Endpoint:
         if ends:
             raise ends[0]
 
-    def _ended(self, running: set[Future[Answered]], ends: list[BaseException]) -> Iterator[Answered]:
+    def _ended(
+        self, running: set[Future[tuple[Item, Found | Failure]]], ends: list[BaseException]
+    ) -> Iterator[tuple[Item, Found | Failure]]:
         """Takes out of `running` what has ended: yields replies and failures, and puts aside what ends the run."""
         done, _ = wait(running, WAKE_S, return_when=FIRST_COMPLETED)
         running -= done
@@ -106,7 +127,7 @@ class Endpoint:
             else:
                 yield future.result()
 
-    def _outage(self, reply: Reply | Failure) -> ModelError | None:
+    def _outage(self, reply: object) -> ModelError | None:
         """Failures that come one after another are the endpoint's, and asking the other samples would waste them."""
         self._failed_in_a_row = self._failed_in_a_row + 1 if isinstance(reply, Failure) else 0
         if not isinstance(reply, Failure) or self._failed_in_a_row < IN_A_ROW:
@@ -116,16 +137,18 @@ class Endpoint:
             "kept: look at the endpoint, then run the same command again."
         )
 
-    def _stop(self, running: Iterable[Future[Answered]]) -> None:
+    def _stop(self, running: Iterable[Future[Any]]) -> None:
         self._patience.stop.set()
         for future in running:
             future.cancel()
 
-    def _one(self, ask: Ask, kept: Kept, budget: Budget) -> Answered:
+    def _one(
+        self, item: Item, one: Callable[[Item, Kept, Budget], Found | Failure], kept: Kept, budget: Budget
+    ) -> tuple[Item, Found | Failure]:
         try:
-            return ask, self._reply([self._complete(request, kept, budget) for request in self._requests(ask)])
+            return item, one(item, kept, budget)
         except (NotAnswered, Unreadable) as error:
-            return ask, Failure(str(error))
+            return item, Failure(str(error))
         except BaseException:
             self._patience.stop.set()  # at once: nothing is sent after what ends the run
             raise
@@ -258,7 +281,7 @@ def _key(name: str, settings: Settings) -> str | None:
     if not key:
         raise ConfigError(
             f"Model {name!r} needs the key of {settings.host} in the environment variable {settings.variable}, which is not "
-            "set. Set it where `mmplat ask` runs (never in a grid), or name another variable in `key_env`."
+            "set. Set it where `mmplat ask` (or `mmplat judge`) runs (never in a grid), or name another variable in `key_env`."
         )
     return key
 
