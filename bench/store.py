@@ -1,6 +1,7 @@
 """Reading ten million predictions: `bench/store.py [--predictions 10000000] [--results FOLDER]`.
 
-A folder that is there is read again. 20 models × 5 suites × 10 methods under one decoding; the files are those that deciding writes, the numbers are drawn.
+A folder that is there is read again. 20 models × 5 suites × 10 methods under one decoding; the files are those that deciding
+writes, the numbers are drawn.
 Prints JSON: seconds of each query on two threads, the best and the median of five, the connection being open.
 """
 

@@ -252,6 +252,10 @@ def _write_suite(suite: SuiteSpec, results: Results) -> None:
 def read_plan(path: Path) -> Plan:
     """The plan as a job needs it: made anew from the grid text that plan.json carries, and cut as it says."""
     said = read_json(path, made_by=MADE_BY)
+    if "imports" in said:
+        raise ConfigError(
+            f"{path} is of results that were imported: nothing of it can be asked or decided here. Give the plan of a grid."
+        )
     contents = {suite["name"]: suite["content"] for suite in said["grid"]["suites"] if suite.get("content")}
     plan = make_plan(parse_grid(said["grid_text"], source=said["source"], contents=contents))
     earlier = cut_of(said, source=str(path))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from elsewhere import pope, said_to
 
+from mmplat.errors import ConfigError
 from mmplat.importing import Given, catalog, import_predictions
 
 Command = Callable[..., Any]
@@ -101,7 +102,7 @@ def test_a_broken_line_of_mme_is_named_by_file_and_line(write: Write, mmplat: Co
     assert said in done.err
 
 
-def test_mmmu_is_joined_with_its_dictionary_and_short_answers_follow_its_own_rule(write: Write) -> None:
+def test_mmmu_is_joined_with_its_dictionary_and_short_answers_follow_its_own_rule(write: Write, tmp_path: Path) -> None:
     answers = {
         "validation_Art_1": "(B)",
         "validation_Art_2": "The answer is C.",
@@ -123,6 +124,8 @@ def test_mmmu_is_joined_with_its_dictionary_and_short_answers_follow_its_own_rul
     assert values(found, "question_type=short-answer")["accuracy"] == pytest.approx(1 / 3)
     assert [left.key for left in found.joined.unjoined] == ["validation_Math_9"]
     assert [left.key for left in found.unparsed] == ["validation_Math_3"]
+    with pytest.raises(ConfigError, match="looks for the texts of the options"):
+        imported("mmmu", "mmmu", tmp_path / "answers.json", tmp_path / "answer_dict_val.json", parser="official")
 
 
 def log(doc_id: int, target: Any, said: Any, **doc: Any) -> dict[str, Any]:

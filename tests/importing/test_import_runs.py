@@ -114,6 +114,20 @@ def test_a_campaign_of_a_grid_takes_no_imports(bring: Command, results: Results)
     assert not (results.campaign("measured") / "decided").exists()
 
 
+def test_an_imported_run_is_shown_and_verified_as_what_it_is_and_never_decided_again(
+    bring: Command, mmplat: Command, results: Results
+) -> None:
+    bring()
+    mmplat("publish", "imported", "--no-tracking")
+    run_id = pl.read_parquet(results.decided("imported", "llava", "pope") / "runs.parquet")["run_id"][0]
+    shown = mmplat("show", run_id)
+    assert shown.code == 0, shown.err
+    assert "is gone" not in shown.out
+    assert mmplat("verify", "--campaign", "imported").code == 0
+    refused = mmplat("decide", results.plan("imported"))
+    assert (refused.code, "results that were imported" in refused.err) == (2, True)
+
+
 def test_sample_ids_are_those_of_the_measured_suite(bring: Command, results: Results, tmp_path: Path) -> None:
     """So that an imported run can be paired with a measured one."""
     import numpy as np

@@ -186,6 +186,24 @@ def test_for_people_every_file_and_the_chosen_sample_is_named(ran: Results, mmpl
     assert (unknown.code, "Unknown sample 'nobody'" in unknown.err) == (2, True)
 
 
+def test_an_imported_run_is_shown_with_its_answers_and_without_evidence(
+    results: Results, tmp_path: Path, mmplat: Command
+) -> None:
+    asked = {"question_id": 1, "image": "a.jpg", "text": "Is there a dog in the image?", "label": "yes"}
+    (tmp_path / "questions.json").write_text(json.dumps(asked))
+    (tmp_path / "answers.jsonl").write_text(json.dumps({"question_id": 1, "text": "Yes."}))
+    given = ("--annotations", str(tmp_path / "questions.json"), "--answers", str(tmp_path / "answers.jsonl"))
+    where = ("--results", str(results.root))
+    assert mmplat("import", "predictions", "--suite", "pope", "--model", "theirs", *given, *where).code == 0
+    publish(results, "imported")
+    [one] = recorded(store_url(results))
+    said = json.loads(mmplat("show", one.run.run_id, "--json", *where).out)
+    assert (said["run"]["origin"], said["missing"], said["evidence"]) == ("imported", [], [])
+    assert said["sample"]["answered"]["answer"] == "yes"
+    assert "none: the answers were given elsewhere" in mmplat("show", one.run.run_id, *where).out.decode()
+    assert mmplat("verify", *where).err == "1 runs: 1 imported\n"
+
+
 def test_what_is_gone_is_said_and_the_rest_is_shown(ran: Results, mmplat: Command) -> None:
     shutil.rmtree(ran.evidence_root)
     said = mmplat("show", run_of(ran, "naive"), "--results", str(ran.root))

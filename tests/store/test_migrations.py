@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import URL
 
 from mmplat.artifacts import Results
 from mmplat.errors import StoreError
@@ -58,8 +59,10 @@ def test_up_down_up_leaves_the_same_tables(results: Results) -> None:
     assert differences(url) == []
 
 
-def test_the_alembic_command_of_a_clone_finds_nothing_to_add(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    upgrade(store_url(results))
+def test_the_alembic_command_of_a_clone_finds_nothing_to_add(
+    store: URL, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(store)
     monkeypatch.setenv("MMPLAT_RESULTS", str(results.root))
     ini = migrations_folder() / "alembic.ini"
     checked = subprocess.run(

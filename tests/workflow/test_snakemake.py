@@ -13,13 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+DEFAULT = ROOT / "profiles/default"
 
 
-def snakemake(folder: Path, grid: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def snakemake(folder: Path, grid: Path, *more: str, profile: Path = DEFAULT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     command = [
         str(BIN / "snakemake"),
-        *("--snakefile", str(ROOT / "Snakefile"), "--profile", str(ROOT / "profiles/default")),
+        *("--snakefile", str(ROOT / "Snakefile"), "--profile", str(profile)),
         *("--directory", str(folder), "--config", f"grid={grid}", f"results={folder / 'results'}", *more),
     ]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300)
@@ -70,7 +71,11 @@ def test_minutes_per_job_cuts_the_work_and_gives_the_same_numbers(smoke, tmp_pat
     grid = tmp_path / "cut.yaml"
     text = (ROOT / "config/grids/smoke.yaml").read_text()
     grid.write_text(text.replace("[fake]", "[{name: fake, needs: {samples_per_s: 2, mem_gb: 1}}]"))
-    done = snakemake(tmp_path, grid, "minutes_per_job=1", "--until", "decide")
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    (profile / "config.yaml").write_text((DEFAULT / "config.yaml").read_text() + "\nconfigfile: machine.yaml\n")
+    (profile / "machine.yaml").write_text("minutes_per_job: 1\n")
+    done = snakemake(tmp_path, grid, "--until", "decide", profile=profile)
     assert done.returncode == 0, done.stderr
     plan = json.loads((tmp_path / "results/campaigns/smoke/plan.json").read_text())
     assert [part["shard"]["of"] for batch in plan["batches"] for part in batch["suites"]] == [2, 2, 2, 2]

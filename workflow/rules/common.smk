@@ -48,7 +48,9 @@ def markers_of_pair(wildcards):
 
 def judged_of_pair(wildcards):
     pair = PLAN.pair(wildcards.model, wildcards.suite)
-    return [RESULTS.judged(NAME, pair.model.name, pair.suite.name)] if pair.judge else []
+    return (
+        [RESULTS.judged(NAME, pair.model.name, pair.suite.name)] if pair.judge else []
+    )
 
 
 def suite_of_pair(wildcards):

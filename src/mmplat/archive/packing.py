@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from mmplat import __version__
 from mmplat.archive.holdings import holdings_of
 from mmplat.archive.streams import check_suffix, writing
 from mmplat.artifacts import Results, atomic
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.ids import file_id
+from mmplat.provenance import packages
 from mmplat.records import Record
 
 FORMAT = "mmplat campaign 1"
@@ -62,7 +62,7 @@ def pack_campaign(results: Results, campaign: str, path: Path) -> Packed:
         )
     named = {file.relative_to(results.root).as_posix(): file for file in files}
     listed = {name: Listed(bytes=file.stat().st_size, sha256=file_id(file, length=64)) for name, file in named.items()}
-    manifest = Manifest(format=FORMAT, campaign=campaign, mmplat=__version__, files=listed)
+    manifest = Manifest(format=FORMAT, campaign=campaign, mmplat=packages().get("mmplat", "unknown"), files=listed)
     with atomic(path) as temporary, writing(temporary, path.name) as archive:
         _add_bytes(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
         for name, file in named.items():

@@ -14,8 +14,10 @@ from mmplat.evidence.files import parts, read_rows
 from mmplat.models import Ask
 from mmplat.plan import Pair, read_plan
 from mmplat.preparing import load_metadata, load_samples
-from mmplat.records import Sample, ViewSpec
+from mmplat.records import RunRecord, Sample, ViewSpec
 from mmplat.store import Origin, Recorded
+
+MEASURED = "measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +40,46 @@ class Lineage:
 
 def lineage_of(results: Results, recorded: Recorded, origin: Origin, sample_id: str | None = None) -> Lineage:
     """What a run rests on, as far as it is still there; `sample_id` chooses the sample that is shown, else the first."""
-    run, missing = recorded.run, list[str]()
-    files = {
-        "plan": results.plan(run.campaign),
-        "decisions": results.decided(run.campaign, run.model, run.suite),
-        "evidence": results.evidence(run.model, run.suite, run.model_key),
-        "suite": results.suite(run.suite, run.suite_key),
-    }
-    missing += [f"{name}: {path} is gone" for name, path in files.items() if not path.exists()]
-    stored = [*parts(files["evidence"]), *sorted(files["evidence"].glob("written-*.parquet"))]
+    run = recorded.run
+    files = _files(results, run)
+    missing = [f"{name}: {path} is gone" for name, path in files.items() if not path.exists()]
     views: list[ViewSpec] = []
     suite: dict[str, Any] = {}
     samples: list[Sample] = []
     try:
         suite, samples = load_metadata(files["suite"]), load_samples(files["suite"])
-        views = _views(read_plan(files["plan"]).pair(run.model, run.suite), run.method, run.seed)
+        if run.origin == MEASURED:
+            views = _views(read_plan(files["plan"]).pair(run.model, run.suite), run.method, run.seed)
     except MmplatError as error:
         missing += [] if missing else [str(error)]
+    stored = _stored(files)
     return Lineage(
         recorded=recorded,
         origin=origin,
         files=files,
-        evidence=_evidence(files["evidence"], views, [sample.sample_key for sample in samples]),
+        evidence=_evidence(files["evidence"], views, [sample.sample_key for sample in samples]) if stored else [],
         evidence_parts={path.name: path.stat().st_size for path in stored},
         suite=suite,
         sample=_sample(files, run.run_id, _chosen(samples, sample_id), views) if samples else {},
         missing=missing,
+    )
+
+
+def _files(results: Results, run: RunRecord) -> dict[str, Path]:
+    """Where a run's files lie; answers that were given elsewhere have no evidence here."""
+    evidence = {"evidence": results.evidence(run.model, run.suite, run.model_key)} if run.origin == MEASURED else {}
+    return {
+        "plan": results.plan(run.campaign),
+        "decisions": results.decided(run.campaign, run.model, run.suite),
+        **evidence,
+        "suite": results.suite(run.suite, run.suite_key),
+    }
+
+
+def _stored(files: dict[str, Path]) -> list[Path]:
+    """The parts of the evidence: rows that were read, and answers that were written."""
+    return (
+        sorted([*parts(files["evidence"]), *files["evidence"].glob("written-*.parquet")]) if "evidence" in files else []
     )
 
 
@@ -96,6 +112,7 @@ def _chosen(samples: list[Sample], sample_id: str | None) -> Sample:
 def _sample(files: dict[str, Path], run_id: str, sample: Sample, views: list[ViewSpec]) -> dict[str, Any]:
     return {
         "sample_id": sample.sample_id,
+        "question": sample.question,
         "labels": list(sample.labels),
         "gold": sample.gold,
         "images": [str(files["suite"] / "images" / name) for name in sample.images],

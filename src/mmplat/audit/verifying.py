@@ -15,6 +15,7 @@ import polars as pl
 
 from mmplat.artifacts import Results
 from mmplat.audit.comparing import metric_differences, prediction_differences, record_differences
+from mmplat.audit.lineage import MEASURED
 from mmplat.deciding import Decisions, decisions
 from mmplat.errors import ArtifactError, MmplatError
 from mmplat.plan import read_plan
@@ -56,8 +57,8 @@ def verify(results: Results, runs: Sequence[Recorded], *, pictures: bool = False
 
 
 def _pair(results: Results, runs: list[Recorded], pictures: bool) -> Iterator[Verdict]:
-    measured = [one for one in runs if one.run.origin == "measured"]
-    yield from (Verdict(one.run, "imported") for one in runs if one.run.origin != "measured")
+    measured = [one for one in runs if one.run.origin == MEASURED]
+    yield from (Verdict(one.run, "imported") for one in runs if one.run.origin != MEASURED)
     if not measured:
         return
     first = measured[0].run

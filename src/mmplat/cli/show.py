@@ -74,6 +74,9 @@ def _lines(lineage: Lineage) -> Iterator[str]:
 
 def _evidence(lineage: Lineage) -> Iterator[str]:
     parts = lineage.evidence_parts
+    if "evidence" not in lineage.files:
+        yield "\nevidence   none: the answers were given elsewhere, and imported"
+        return
     yield f"\nevidence   {len(parts)} files, {sum(parts.values()):,} bytes"
     yield from (f"  {name}  {size:,} bytes" for name, size in list(parts.items())[:PARTS_SHOWN])
     if len(parts) > PARTS_SHOWN:
@@ -95,6 +98,7 @@ def _sample(sample: dict[str, Any]) -> Iterator[str]:
     if not sample:
         return
     yield f"\nsample     {sample['sample_id']}: gold {sample['gold']!r} of {', '.join(sample['labels'])}"
+    yield f"  question: {sample['question']!r}"
     yield from (f"  image {path}" for path in sample["images"])
     for view, question in sample["asked"].items():
         yield f"  asked as {view}: {question!r}"

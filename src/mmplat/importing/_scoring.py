@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmplat.errors import ConfigError
 from mmplat.importing._joining import Joined, Left, join
-from mmplat.importing.base import YES_NO, Format, Given
+from mmplat.importing.base import LETTERS, YES_NO, Format, Given
 from mmplat.metrics import Answered, summarise
 from mmplat.metrics.summary import CellAnswers, Number
 from mmplat.records import Sample
@@ -50,7 +50,7 @@ def import_predictions(
     if not any(joined.answers):
         raise ConfigError(f"{given.answers}: no answer could be joined with a question. {_first(joined)}")
     known = _suite(suite, joined, labels)
-    parse = _parser(known, parser)
+    parse = _parser(known, parser, joined.samples)
     pairs = list(zip(joined.questions, joined.samples, joined.answers, strict=True))
     said = [None if a is None else a.label or (q.parse or parse)(a.text, s) for q, s, a in pairs]
     unparsed = [
@@ -82,13 +82,18 @@ def _suite(name: str, joined: Joined, labels: Sequence[str]) -> Suite:
     return known
 
 
-def _parser(suite: Suite, name: str) -> Parse:
+def _parser(suite: Suite, name: str, samples: Sequence[Sample]) -> Parse:
     if name == STRICT:
         return suite.parse
     if name not in suite.official:
         raise ConfigError(
             f"Suite {suite.name!r} has no parser {name!r}. Allowed: {', '.join((STRICT, *suite.official))}; official ones are for "
             "comparing with published numbers."
+        )
+    if any(sample.labels[0] in LETTERS and not sample.options for sample in samples):
+        raise ConfigError(
+            f"The {name} parser of suite {suite.name!r} looks for the texts of the options, which these files do not hold. Use "
+            f"--parser {STRICT}, or a format with options."
         )
     return suite.official[name]
 
