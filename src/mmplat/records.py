@@ -115,7 +115,7 @@ class Needs(Record):
     gpu_type: str | None = None
     mem_gb: float | None = None
     samples_per_s: float | None = None
-    """An estimate, for sizing jobs until something was measured."""
+    """Forward passes per second (one view of one sample each): an estimate, for sizing jobs until something was measured."""
 
 
 class ModelSpec(Record):

@@ -85,7 +85,7 @@ def test_more_seeds_ask_only_what_is_new(ran, tmp_path):
     shutil.copytree(ran.results.root, results.root)
     plan = make_plan(parse_grid(GRID.replace("[0, 1]", "[0, 1, 2]")))
     (outcome,) = ask_all(plan, results)
-    distinct = len({s for s in pl.read_parquet(next(results.root.rglob("written-*.parquet")))["sample_key"]})
+    distinct = pl.read_parquet(next(results.root.rglob("written-*.parquet")))["sample_key"].n_unique()
     assert outcome.asked == 4 * distinct
 
 
@@ -210,8 +210,8 @@ limit: 30
 def captions(tmp_path_factory):
     """A suite whose answers are graded by how often they say yes, and how long they are."""
     from mmplat.artifacts import Results
-    from mmplat.suites import catalog
     from mmplat.suites import bind as bind_suite
+    from mmplat.suites import catalog
     from mmplat.suites.base import RawSample, Suite
 
     def samples(spec):
