@@ -129,6 +129,25 @@ def test_a_label_that_was_not_told_fails_its_samples_and_no_others(results, grid
     assert 0 < len(lamps) == runs["sample"]["n_failed"] < 30
 
 
+def shy_of_lamps(body):
+    """Without a picture it does not tell what it thinks of "no", where a lamp is asked about."""
+    told = made_up(body)
+    silent = not pictures_of(body) and "lamp" in text_of(body)
+    return [(t, p) for t, p in told if not (silent and t.strip().lower() == "no")]
+
+
+def test_a_prior_over_the_dataset_needs_the_prior_of_every_sample(results, grid, endpoint):
+    """The mean over those that were told is one over a part that the endpoint chose."""
+    endpoint.told = shy_of_lamps
+    whole = "{name: posthoc-none, params: {granularity: dataset}}"
+    ran = run_grid(grid(methods=f"posthoc-none, {whole}", limit=30), results)
+    runs = {run["method"]: run for run in ran.table("runs").iter_rows(named=True)}
+    assert runs["posthoc-none"]["status"] == "incomplete"
+    failed = runs["posthoc-none(granularity=dataset)"]
+    assert (failed["status"], failed["n"]) == ("failed", 0)
+    assert "needs more, and nothing is approximated" in failed["error"]
+
+
 def test_what_a_reference_did_not_tell_is_not_taken_for_anything(results, grid, endpoint):
     """Where the mask leaves "no" beside "yes", the contrast needs what the reference says to "no"."""
     endpoint.told = shy

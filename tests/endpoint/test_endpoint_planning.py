@@ -5,7 +5,9 @@ import json
 import pytest
 from builders import ask_all
 from chat_server import serving
+from typer.testing import CliRunner
 
+from mmplat.cli.app import app
 from mmplat.errors import ConfigError, ModelError
 from mmplat.models import bind, families
 from mmplat.views import catalog as views
@@ -63,6 +65,13 @@ def test_every_view_is_available_or_has_a_reason():
     unavailable = families.get("endpoint").unavailable
     assert {name for name in views if not unavailable(name)} >= {"image", "none", "black", "white"}
     assert {name for name in views if unavailable(name)} >= {"unk", "noise", "zero", "one"}
+
+
+def test_an_endpoint_has_nothing_to_be_compared_with():
+    done = CliRunner().invoke(app, ["models", "check", "gpt", "--family", "endpoint"])
+    assert isinstance(done.exception, ConfigError)
+    assert "no weights here, so there is nothing to compare them with" in str(done.exception)
+    assert "`mmplat ask` before its first sample" in str(done.exception)
 
 
 def test_an_endpoint_that_is_down_is_one_clear_error_before_anything_is_lost(planned, results, grid, endpoint):

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from endpoint.chat_server import fails
+from taste import QUESTIONS
 from typer.testing import CliRunner
 
-from judging.conftest import QUESTIONS
 from mmplat.cli.app import app
 from mmplat.errors import ConfigError
 from mmplat.grid import parse_grid
@@ -46,7 +46,7 @@ HERE = "url: http://127.0.0.1:9/v1, model: m"
          "Unknown rubric 'pair-1-5' in g.yaml:6 .suites.0..judge.. Did you mean 'pair-1-10'. Known: alone-0-6, pair-1-10"),
         ("{params: {model: m}}", "The judge in g.yaml:6 .suites.0..judge.: .*params.url: Field required"),
         (f"{{params: {{{HERE}, top_logprob: 3}}}}", "The judge in g.yaml:6 .*params.top_logprob is unknown. Allowed params: url"),
-        (f"{{params: {{{HERE}, draws: 3, system: x}}}}", "The judge in g.yaml:6 .* has params.draws, params.system, which mean not"),
+        (f"{{params: {{{HERE}, draws: 3, system: x}}}}", "The judge in g.yaml:6 .* has params.draws, params.system, which mean"),
         (f"{{params: {{{HERE}, max_cost: 1}}}}", "The judge in g.yaml:6 .*max_cost needs price_in and price_out"),
         (f"{{params: {{{HERE}, key_env: {KEY}}}}}", "params.key_env: the name of an environment variable is needed"),
     ],
@@ -58,7 +58,9 @@ def test_a_wrong_judge_is_told_with_its_line_while_planning(written, judge, mess
 
 
 def test_a_suite_that_is_scored_without_a_judge_takes_none():
-    with pytest.raises(ConfigError, match="Suite 'world-captions' in g.yaml:6 .* scored without one. Remove it; suites with"):
+    with pytest.raises(
+        ConfigError, match="Suite 'world-captions' in g.yaml:6 .* scored without one. Remove it; suites with"
+    ):
         parse_grid(grid("", f"{{params: {{{HERE}}}}}", suite="world-captions"), source="g.yaml")
 
 
@@ -97,13 +99,17 @@ def test_from_the_command_line_to_the_leaderboard(bench, tmp_path):
     file = tmp_path / "grid.yaml"
     file.write_text(bench.text())
     where = ["--results", str(bench.results.root)]
-    for words in (["judge", "--grid", str(file)], ["decide", "--grid", str(file)], ["publish", "bench"]):
+    for words in (
+        ["judge", "--grid", str(file)],
+        ["decide", "--grid", str(file)],
+        ["publish", "bench", "--no-tracking"],
+    ):
         done = CliRunner().invoke(app, [*words, *where])
         assert done.exit_code == 0, done.output
         if words[0] == "judge":
             assert "tiny × llava-bench-wild: 96 judged, 0 known already, 0 replies without a score" in done.output
     query = "SELECT value, low, high FROM metrics WHERE metric = 'relative_score' AND subset = 'all'"
-    found = CliRunner().invoke(app, ["sql", query, "--json", *where])
+    found = CliRunner().invoke(app, ["sql", query, "--format", "json", *where])
     rows = json.loads(found.output)
     assert len(rows) == 4
     assert all(row["low"] < row["value"] < row["high"] < 100 for row in rows)
@@ -136,7 +142,14 @@ def snakemake(folder, file, results, *more):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     command = [
         "snakemake",
-        *("--snakefile", str(ROOT / "Snakefile"), "--profile", str(ROOT / "profiles/default"), "--directory", str(folder)),
+        *(
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            "--profile",
+            str(ROOT / "profiles/default"),
+            "--directory",
+            str(folder),
+        ),
         *("--config", f"grid={file}", f"results={results.root}", *more),
     ]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300)
@@ -147,18 +160,20 @@ def test_the_workflow_judges_between_asking_and_deciding_only_where_a_judge_is_p
     file.write_text(bench.text().replace("suites:", "suites:\n  - {name: world-objects, limit: 3}"))
     done = snakemake(tmp_path, file, bench.results, "--dry-run")
     assert done.returncode == 0, done.stderr
-    counts = dict(line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit())
+    counts = dict(
+        line.split() for line in done.stdout.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit()
+    )
     assert (counts["judge"], counts["decide"]) == ("1", "2")
 
 
 @pytest.mark.slow
 def test_one_command_asks_judges_decides_and_ranks(bench, tmp_path):
     file = tmp_path / "grid.yaml"
-    file.write_text(bench.text())
+    file.write_text(bench.text().replace("suites:", "suites:\n  - {name: world-objects, limit: 3}"))
     results = type(bench.results)(tmp_path / "fresh")
     done = snakemake(tmp_path, file, results)
     assert done.returncode == 0, done.stderr
-    metrics = pl.read_parquet(next(results.root.rglob("metrics.parquet")))
+    metrics = pl.read_parquet(results.decided("bench", "tiny", "llava-bench-wild") / "metrics.parquet")
     assert metrics.filter(metric="relative_score", subset="all").height == 4
     again = snakemake(tmp_path, file, results, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 from endpoint.chat_server import HELLO, cut_off, fails, slowly, text_of, well, where
+from taste import FIRST_GAINS, QUESTIONS, REFERENCE, biased, quality, says, shown
 
-from judging.conftest import FIRST_GAINS, QUESTIONS, REFERENCE, biased, quality, says, shown
 from mmplat.errors import ArtifactError, ModelError
 from mmplat.models.endpoint.budget import BudgetSpent
 from mmplat.preparing import load_samples
@@ -39,7 +39,9 @@ def test_scores_are_the_means_over_both_orders_and_the_bias_of_places_is_told(be
     for cell in ({"method": m, "decoding": d} for m in ("naive", "vdd-none") for d in ("greedy", "t2")):
         texts = texts_of(ran, **cell)
         for subset in ("all", "category=conv", "category=detail", "category=complex"):
-            answers = [quality(texts[s.sample_id]) for s in samples if subset in ("all", f"category={s.groups['category']}")]
+            answers = [
+                quality(texts[s.sample_id]) for s in samples if subset in ("all", f"category={s.groups['category']}")
+            ]
             of_answer, of_reference = np.mean(answers) + FIRST_GAINS / 2, REFERENCE + FIRST_GAINS / 2
             wanted = {"judge_score": of_answer, "judge_score_reference": of_reference, "judge_failed": 0, "win_rate": 0,
                       "relative_score": 100 * of_answer / of_reference, "position_bias": FIRST_GAINS}  # fmt: skip
@@ -105,7 +107,9 @@ def test_another_rubric_is_another_judgment_of_the_same_answers(bench):
     assert set(bench.judgments()["rubric"]) == {"pair-1-10", "alone-0-6"}
 
 
-@pytest.mark.parametrize("reply", ["", "8", "8 7 6", "11 3", "0 5", "-1 -1", "Scores: 8 7", "8/7", "eight seven", "nan 7"])
+@pytest.mark.parametrize(
+    "reply", ["", "8", "8 7 6", "11 3", "0 5", "-1 -1", "Scores: 8 7", "8/7", "eight seven", "nan 7"]
+)
 def test_a_reply_without_scores_is_counted_and_averaged_into_nothing(bench, reply):
     odd = where(lambda body: "Is there a 3?" in text_of(body), lambda handler, body: _reply(handler, reply))
     bench.endpoint.always = odd
@@ -251,7 +255,9 @@ def test_deciding_takes_no_other_judges_word(bench):
     with pytest.raises(ArtifactError, match="judged.json does not exist. `mmplat judge` makes it"):
         bench.decide()
     bench.judge()
-    with pytest.raises(ArtifactError, match="is of another judge than the grid names. Run `mmplat judge` with this grid"):
+    with pytest.raises(
+        ArtifactError, match="is of another judge than the grid names. Run `mmplat judge` with this grid"
+    ):
         bench.decide(decoding="sample")
 
 

@@ -8,8 +8,10 @@ from mmplat.ids import content_id
 from mmplat.records import Sample
 from mmplat.rubrics import catalog
 
-SAMPLE = Sample("i", "k", "c", "What is {it}?", (), (), "", (), reference={"answer": "A {cat}.", "context": "A {cat} sits."})
-WORDS = {("pair-1-10", 1): "50e5", ("alone-0-6", 1): "0000"}
+SAMPLE = Sample(
+    "i", "k", "c", "What is {it}?", (), (), "", (), reference={"answer": "A {cat}.", "context": "A {cat} sits."}
+)
+WORDS = {("pair-1-10", 1): "7b7ff95e", ("alone-0-6", 1): "f0aeeda5"}
 """Beginning of the hash of all prompts of a version. Other words need another version."""
 
 
@@ -48,7 +50,9 @@ def test_two_scores_stand_on_the_first_line_alone(reply, scores):
     assert rubric.read(reply, "reference-first") == (scores and scores[::-1])
 
 
-@pytest.mark.parametrize(("reply", "scores"), [("4", (4, None)), ("0\nAll made up.", (0, None)), ("7", None), ("4 5", None)])
+@pytest.mark.parametrize(
+    ("reply", "scores"), [("4", (4, None)), ("0\nAll made up.", (0, None)), ("7", None), ("4 5", None)]
+)
 def test_one_score_stands_on_the_first_line_alone(reply, scores):
     assert catalog.get("alone-0-6").read(reply, "alone") == scores
 

@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,9 @@ def test_files_of_the_machine_are_closed_unless_the_user_is_trusted(
     assert made.read_text() == "five\n5\n"
 
 
+PROMPT = "mmplat> "
+
+
 class Terminal:
     """`mmplat sql` in a terminal of its own."""
 
@@ -94,40 +97,62 @@ class Terminal:
         command = [MMPLAT, "sql", "--results", str(results.root)]
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=settings, close_fds=True)
         os.close(slave)
-        self.until("mmplat> ")
+        self.shown = ""
+        self.until(PROMPT)
 
-    def type(self, text: str, until: str = "mmplat> ") -> str:
+    def ask(self, text: str, answer: str) -> None:
+        """Types, waits for the answer, and then for the prompt: what is typed before it is there is lost."""
+        self.type(text, answer)
+        self.until(PROMPT)
+
+    def type(self, text: str, until: str) -> None:
         os.write(self.master, text.encode())
-        return self.until(until)
+        self.until(until)
 
-    def until(self, text: str) -> str:
-        """What the terminal shows until `text` appears; fails after a minute, on a busy machine."""
-        shown, deadline = "", time.monotonic() + 60
-        while text not in shown:
-            assert time.monotonic() < deadline, f"{text!r} never came: {shown!r}"
+    def until(self, text: str) -> None:
+        """Reads as far as `text`; fails after a minute: the machine may be busy."""
+        deadline = time.monotonic() + 60
+        while text not in self.shown:
+            assert time.monotonic() < deadline, f"{text!r} never came: {self.shown!r}"
             if select.select([self.master], [], [], 0.5)[0]:
-                shown += os.read(self.master, 65_536).decode()
-        return shown
+                self.shown += os.read(self.master, 65_536).decode()
+        self.shown = self.shown.split(text, 1)[1]
 
     def leave(self) -> int:
         os.write(self.master, b"\x04")
-        code = self.process.wait(60)
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait(60)
         os.close(self.master)
-        return code
 
 
-def test_the_prompt_answers_completes_and_remembers(published: Results, tmp_path: Path) -> None:
+@pytest.fixture
+def opened_terminal(published: Results, tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
+    terminals: list[Terminal] = []
+
+    def one() -> Terminal:
+        terminals.append(Terminal(published, tmp_path / "state" / "history"))
+        return terminals[-1]
+
+    yield one
+    for terminal in terminals:
+        terminal.close()
+
+
+def test_the_prompt_answers_completes_and_remembers(opened_terminal: Callable[[], Terminal], tmp_path: Path) -> None:
     pytest.importorskip("readline", reason="this Python was built without readline")
-    history = tmp_path / "state" / "history"
-    terminal = Terminal(published, history)
-    assert "24" in terminal.type("SELECT count(*) AS rows_there\n", "...> ") + terminal.type("FROM runs;\n")
-    assert "forward_passes" in terminal.type("SELECT max(forward_p\t", "forward_passes")
-    assert "12" in terminal.type(") FROM runs;\n")
-    assert "error: " in terminal.type("SELEC 1;\n")
-    assert "share of answers that are no label" in terminal.type(".schema leaderboard\n")
-    assert "error: " in terminal.type("DROP TABLE store.runs;\n")
+    terminal = opened_terminal()
+    terminal.type("SELECT count(*) AS rows_there\n", "...> ")
+    terminal.ask("FROM runs;\n", "24\r\n")
+    terminal.type("SELECT max(forward_p\t", "forward_passes")
+    terminal.ask(") FROM runs;\n", "12\r\n")
+    terminal.ask("SELEC 1;\n", "error: Parser Error")
+    terminal.ask(".schema leaderboard\n", "share of answers that are no label")
+    terminal.ask("DROP TABLE store.runs;\n", "results are read-only here")
     assert terminal.leave() == 0
-    assert "SELECT max(forward_passes) FROM runs;" in history.read_text()
-    again = Terminal(published, history)
-    assert "12" in again.type("\x1b[A\x1b[A\x1b[A\x1b[A\n")  # the arrows go back to what was asked before
+    assert "SELECT max(forward_passes) FROM runs;" in (tmp_path / "state" / "history").read_text()
+    again = opened_terminal()
+    again.ask("\x1b[A\x1b[A\x1b[A\x1b[A\n", "12\r\n")  # the arrows go back to what was asked before
     assert again.leave() == 0

@@ -163,6 +163,7 @@ def test_a_dead_server_is_one_warning_without_the_password(results: Results, mon
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     done = mirror(results, "dead", runs_of("dead", ["naive"]), metrics_of)
     assert done.warning is not None
+    assert prepare(results)["ready"] is False
     assert "hunter2" not in done.warning + done.uri + str(read_json(results.tracking_ready, made_by=""))
     assert "\n" not in done.warning
 

@@ -31,6 +31,9 @@ FORWARD_TOKENS = {"cpu": 2048, "cuda": 32_768}
 in its caches (measured with bench/grid.py: 1024 to 2048 beats 8192 by a fifth)."""
 CHUNK_LOGITS = 24_000_000
 """Logits of one chunk (samples × views × vocabulary) held on the device: 96 MB. The chunk's features are held with them."""
+FIRST_CHUNK = 64
+CHUNK_S = 3.0
+"""A chunk is not kept before all of it is asked: a slow model gets smaller ones, so that little is lost by a kill."""
 FLUSH_S = 20.0
 """At most this much asking is lost when a job is killed."""
 NEAR_TIE = {"float32": 1e-3, "bfloat16": 0.125, "float16": 0.02}
@@ -118,14 +121,21 @@ class SuiteJob:
             pending.clear()
 
     def _chunks(self, todo: list[int], samples: list[Sample]) -> Iterator[list[int]]:
-        """Whole samples with equal labels, as many as the device may hold logits of."""
-        size = max(1, min(512, CHUNK_LOGITS // (len(self.part.views) * self.model.vocab_size)))
+        """Whole samples with equal labels: as many as the device may hold logits of, and as are asked in a few seconds."""
+        most = max(1, min(512, CHUNK_LOGITS // (len(self.part.views) * self.model.vocab_size)))
+        size = min(most, FIRST_CHUNK)
         by_labels: dict[tuple[str, ...], list[int]] = {}
         for index in todo:
             by_labels.setdefault(samples[index].labels, []).append(index)
         for indices in by_labels.values():
-            for start in range(0, len(indices), size):
-                yield indices[start : start + size]
+            start = 0
+            while start < len(indices):
+                some = indices[start : start + size]
+                began = time.monotonic()
+                yield some
+                start += len(some)
+                in_time = int(len(some) * CHUNK_S / max(time.monotonic() - began, 1e-3))
+                size = max(1, min(most, in_time, 4 * size))
 
     def _chunk(
         self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_], stored: Evidence

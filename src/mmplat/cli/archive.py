@@ -12,11 +12,6 @@ from mmplat.cli.options import ResultsOption
 exports = typer.Typer(help="Results for other labs and other programs.", no_args_is_help=True)
 
 
-@exports.callback()
-def group() -> None:
-    """Keeps `campaign` a command of its own: typer folds a lone command into its parent."""
-
-
 @exports.command("campaign")
 def export_campaign(
     campaign: Annotated[str, typer.Argument(help="Campaign to export.")],

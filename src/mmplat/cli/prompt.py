@@ -13,7 +13,11 @@ import typer
 if TYPE_CHECKING:
     import duckdb
 
-WORDS = ["SELECT", "FROM", "WHERE", "GROUP", "BY", "ALL", "ORDER", "LIMIT", "JOIN", "USING", "LEFT", "WITH", "PIVOT", "HAVING", "QUALIFY", "DISTINCT", "DESCRIBE", "SUMMARIZE", "SHOW", "TABLES", "CASE", "WHEN", "THEN", "ELSE", "END", "COUNT", "AVG", "SUM", "MIN", "MAX"]
+WORDS = (
+    "ALL", "AVG", "BY", "CASE", "COUNT", "DESCRIBE", "DISTINCT", "ELSE", "END", "FROM", "GROUP", "HAVING", "JOIN", "LEFT",
+    "LIMIT", "MAX", "MIN", "ORDER", "PIVOT", "QUALIFY", "SELECT", "SHOW", "SUM", "SUMMARIZE", "TABLES", "THEN", "USING",
+    "WHEN", "WHERE", "WITH",
+)  # fmt: skip
 HELP = """A statement ends with ; and may take several lines.  Tab completes views, columns and macros.
 .schema [view]   what the columns mean      .help   this      .quit or Ctrl-D   leave
 """
@@ -85,7 +89,7 @@ def _vocabulary(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
     found = schema(connection)
     names = {re.split(r"\(", name)[0] for column in ("view", "column") for name in found[column]}
-    return sorted(names) + WORDS
+    return [*sorted(names), *WORDS]
 
 
 class _Remembering:

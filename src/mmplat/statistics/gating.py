@@ -16,7 +16,7 @@ class Verdict(StrEnum):
 def verdict(low: float, high: float, margin: float) -> Verdict:
     """GO: the whole interval lies above −margin; NO-GO: all of it below; else more samples are needed.
 
-    With a 95 % interval each of the two wrong verdicts has a chance of at most 2.5 %.
+    With a 95 % interval each of the two wrong verdicts has a chance of about 2.5 %.
     """
     if low >= -margin:
         return Verdict.GO
