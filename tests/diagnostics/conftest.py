@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 from builders import Ran, run_grid
+from made_up import label_rows
 
 from mmplat.artifacts import Results
 from mmplat.diagnostics import Measured
-from mmplat.evidence.rows import Evidence, Rows
+from mmplat.evidence.rows import Evidence
 from mmplat.grid import parse_grid
 from mmplat.plan import make_plan
 from mmplat.records import Sample
@@ -83,21 +84,3 @@ def made(tmp_path: Path) -> Made:
         return found
 
     return make
-
-
-def label_rows(logits: Any) -> Rows:
-    """Evidence of which only the label logits matter."""
-    labels = np.asarray(logits, float)
-    n = len(labels)
-    empty, zero = np.zeros((n, 0)), np.zeros(n)
-    return Rows(
-        present=np.ones(n, bool), label_logits=labels, spelling_ids=empty.astype(np.int32),
-        spelling_of=empty.astype(np.int16), spelling_logits=empty, top_ids=empty.astype(np.int32), top_logits=empty,
-        at_main=None, lse=zero, lse_temperatures=(), lse_shifted=empty, vocab_size=np.full(n, 2, np.int32), margin=zero,
-        near_tie=np.zeros(n, bool), seconds=zero,
-    )  # fmt: skip
-
-
-def surely(said: Any) -> np.ndarray[Any, Any]:
-    """One-hot answers: 0 is yes, 1 is no."""
-    return np.eye(2)[np.asarray(said)]

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from conftest import surely
+from made_up import surely
 
 from mmplat.diagnostics import calibration, confidence, lean, yes_bias
 from mmplat.diagnostics.confidence import equal_bins

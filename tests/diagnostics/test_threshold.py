@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import label_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made_up import label_rows
 
 from mmplat.decoding import distribution, parse_decoding
 from mmplat.errors import ConfigError, UnknownName
