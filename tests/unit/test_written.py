@@ -216,7 +216,9 @@ def captions(tmp_path_factory):
 
     def samples(spec):
         for raw in catalog.get("world-objects").samples(bind_suite("world-objects")):
-            yield RawSample(raw.sample_id, raw.question, (), "", raw.images, groups=raw.groups, reference={"gold": raw.gold})
+            yield RawSample(
+                raw.sample_id, raw.question, (), "", raw.images, groups=raw.groups, reference={"gold": raw.gold}
+            )
 
     def grade(text, sample):
         words = text.split()
@@ -259,3 +261,21 @@ def test_open_ended_suites_are_published_and_ranked(captions):
         done = CliRunner().invoke(app, [*verb, "--results", str(captions.results.root)])
         assert done.exit_code == 0, done.output
     assert "world-objects" in done.output
+
+
+def test_a_campaign_without_labels_is_ranked_by_its_own_measure(tmp_path):
+    from typer.testing import CliRunner
+
+    from mmplat.artifacts import Results
+    from mmplat.cli.app import app
+
+    ran = run_grid(
+        "campaign: c\nmodels: [tiny]\nsuites: [{name: world-captions, longest: 6, params: {n: 20}}]\nmethods: [naive, vdd-none]\n",
+        Results(tmp_path),
+    )
+    for verb in (["publish", "c"], ["rank", "c"], ["leaderboard", "--campaign", "c"]):
+        done = CliRunner().invoke(app, [*verb, "--results", str(ran.results.root)])
+        assert done.exit_code == 0, done.output
+    assert "world-captions · chair_i" in done.output
+    ranked = pl.read_csv(ran.results.leaderboard("c", "csv"))
+    assert ranked.sort("rank")["value"].is_sorted(), "little is good"

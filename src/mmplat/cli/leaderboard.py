@@ -21,7 +21,9 @@ OF_REFERENCES = ("origin", "subset", "source", "certainty", "note")
 def leaderboard(
     campaign: Annotated[str | None, typer.Option(help="Only this campaign.")] = None,
     suite: Annotated[str | None, typer.Option(help="Only this suite.")] = None,
-    metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
+    metric: Annotated[
+        str | None, typer.Option(help="Metric to rank by.  [default: expected_accuracy, where the campaign has it]")
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Ranks to show per suite; ties are shown together.")] = None,
     references: Annotated[
         bool, typer.Option("--references", help="Published figures of the papers too, without ranks.")
@@ -32,7 +34,7 @@ def leaderboard(
     """Print the leaderboard: models × methods × decodings, ranked inside each suite."""
     from mmplat import artifacts
     from mmplat.errors import ArtifactError
-    from mmplat.leaderboard import campaigns, connect, ranking
+    from mmplat.leaderboard import campaigns, connect, main_metric, ranking
     from mmplat.leaderboard.comparing import with_rank_ranges
     from mmplat.leaderboard.formats import render
     from mmplat.leaderboard.references import with_references
@@ -45,6 +47,7 @@ def leaderboard(
             raise ArtifactError(
                 f"Nothing is published in {where.root} yet. `mmplat publish` fills the store from its files."
             )
+        metric = metric or main_metric(connection, campaign)
         table = with_rank_ranges(connection, ranking(connection, campaign, suite, metric=metric))
         if top is not None:  # a rank is a range among all runs, not among those shown
             table = table.filter(table["rank"] <= top)

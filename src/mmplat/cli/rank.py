@@ -11,18 +11,21 @@ from mmplat.cli.options import ResultsOption
 
 def rank(
     campaign: Annotated[str, typer.Argument(help="Campaign to rank.")],
-    metric: Annotated[str, typer.Option(help="Metric to rank by.")] = "expected_accuracy",
+    metric: Annotated[
+        str | None, typer.Option(help="Metric to rank by.  [default: expected_accuracy, where the campaign has it]")
+    ] = None,
     results: ResultsOption = None,
 ) -> None:
     """Write leaderboard.md, .html, .csv and .json of a campaign."""
     from mmplat import artifacts
-    from mmplat.leaderboard import connect, overall, ranking
+    from mmplat.leaderboard import connect, main_metric, overall, ranking
     from mmplat.leaderboard.formats import as_csv, as_json, markdown, with_interval
     from mmplat.leaderboard.html import page as html_page
 
     where = artifacts.results(results)
     connection = connect(where)
     try:
+        metric = metric or main_metric(connection, campaign)
         table = ranking(connection, campaign, metric=metric)
         across = overall(connection, campaign, metric)
     finally:

@@ -174,9 +174,24 @@ def answers(
 def is_lowest_first(metric: str) -> bool:
     """Whether a small value is the good one, as the metric itself says; `expected_…` is the same metric on average."""
     from mmplat.metrics import catalog
+    from mmplat.suites import catalog as suites
 
     name = metric.removeprefix("expected_")
-    return name in catalog and catalog.get(name).higher_is_better is False
+    if name in catalog:
+        return catalog.get(name).higher_is_better is False
+    return any(name in suite.small_is_good for _, suite in suites.items())
+
+
+def main_metric(connection: Connection, campaign: str | None) -> str:
+    """What a campaign is ranked by unless somebody says otherwise: `expected_accuracy`, or where no suite of it has labels
+    (captions, judged answers) the measure that most of its runs have."""
+    found = _rows(
+        connection,
+        "SELECT metric, count(*) AS runs FROM metrics JOIN runs USING (run_id) WHERE subset = 'all' AND value IS NOT NULL "
+        "AND campaign = coalesce($campaign, campaign) GROUP BY metric ORDER BY runs DESC, metric",
+        campaign=campaign,
+    )["metric"].to_list()
+    return RANKED_BY if RANKED_BY in found or not found else str(found[0])
 
 
 def check_name(connection: Connection, kind: str, name: str) -> None:

@@ -70,6 +70,8 @@ class Suite:
     """What a written answer to an open-ended question adds to each measure, above and below the line of a ratio of sums."""
     rubric: str | None = None
     """By which a judge scores its answers, unless the grid names another; None: they are scored without a judge."""
+    small_is_good: tuple[str, ...] = ()
+    """Measures of `grade` (or of a judge) of which little is good."""
     longest: int = 64
     """Tokens of a written answer to an open-ended question at most, unless the grid says otherwise."""
     metrics: tuple[str, ...] = ()

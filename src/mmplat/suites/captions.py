@@ -114,6 +114,7 @@ catalog.add(
         defaults={SIZE: 500, "seed": 0, "question": "Please describe this image in detail.", **DEFAULTS},
         open_ended=True,
         longest=512,
+        small_is_good=("chair_i", "chair_s"),
         grade=partial(grade, words=COCO_WORDS),
         sources=coco_sources,
         places=PLACES,
@@ -130,6 +131,7 @@ catalog.add(
         defaults={SIZE: 300, "seed": 0, "question": ""},
         open_ended=True,
         longest=16,
+        small_is_good=("chair_i", "chair_s"),
         grade=partial(grade, words=WORLD_WORDS),
     ),
 )

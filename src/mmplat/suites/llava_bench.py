@@ -133,6 +133,7 @@ for _release in RELEASES:
             subsets=(("category",),),
             open_ended=True,
             rubric="pair-1-10",
+            small_is_good=("position_bias", "judge_failed", "hallucination_rate"),
             longest=1024,
             sources=_loader.sources,
             places=PLACES,
