@@ -338,6 +338,8 @@ def _incompatible(one: Seeded, suite: SuiteSpec, model: ModelSpec, grid: Grid) -
         return "a judge scores its answers, and the grid names none: give the suite's entry a `judge` (docs/judging.md)"
     if suite.answers == "text" and one.method.combine is None:
         return "the method works on labels, so it has nothing to say about answers in words"
+    if suite.answers == "labels" and one.method.written_only:
+        return "it reasons before it answers, so no first row holds the answer: give the suite `answers: text`"
     drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)
     if one.seed != first and not one.method.stochastic and not drawn:
         return f"no random view, so seed {one.seed} would repeat seed {first}"

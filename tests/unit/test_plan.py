@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from mmplat.artifacts import Results
 from mmplat.errors import ConfigError
 from mmplat.grid import Grid, MethodEntry, parse_grid
+from mmplat.methods import bind as bind_method
 from mmplat.methods import catalog as methods
 from mmplat.plan import describe, make_plan, read_plan, write_plan
 from mmplat.records import DecodingSpec, ModelSpec, SuiteSpec
 
 
 def big_grid(models: int, suites: int, decodings: int, n_methods: int) -> Grid:
-    plain = [MethodEntry(name=name) for name in methods]
+    plain = [MethodEntry(name=name) for name in methods if not bind_method(name).written_only]
     tuned = [MethodEntry(name="vdd-none", params={"alpha": 0.1 * i}) for i in range(2, n_methods)]
     return Grid(
         campaign="big",

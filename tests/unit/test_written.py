@@ -157,6 +157,21 @@ def test_speakers_that_end_early_leave_the_others_as_they_are():
     assert [its[0].stopped for its in together] == [True, False, False, True]
 
 
+def test_reasoning_first_is_for_answers_in_words(tmp_path):
+    from mmplat.artifacts import Results
+
+    grid = GRID.replace("posthoc-none", "chain-of-thought").replace("[0, 1]", "[0]").replace("n: 60", "n: 12")
+    ran = run_grid(grid, Results(tmp_path))
+    reasons = [s.reason for s in ran.plan.skipped if s.method == "chain-of-thought"]
+    assert len(reasons) == 1
+    assert "reasons before it answers" in reasons[0]
+    runs = ran.table("runs").filter(method="chain-of-thought")
+    assert runs.height == 3
+    assert set(runs["status"]) == {"done"}
+    numbers = ran.table("metrics").filter(run_id=runs["run_id"][0], subset="all")
+    assert {"accuracy", "unparsed"} <= set(numbers["metric"])
+
+
 def sample(*labels):
     return Sample("i", "k", "c", "Q?", (), labels, labels[0], ())
 

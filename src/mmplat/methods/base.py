@@ -48,6 +48,8 @@ class Method:
     """Only for suites with a positive label."""
     transductive: bool = False
     """What it says of one sample depends on the others: it reads the unlabeled answers of the whole suite."""
+    written_only: bool = False
+    """It says its answer after other words, so no first row tells it."""
     main: ViewSpec | None = None
     """The view it answers from, seen from itself; None: the image."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mmplat.decoding.filters import Scores
@@ -9,23 +10,40 @@ from mmplat.evidence.rows import Evidence
 from mmplat.methods.base import Method, MethodKind, catalog, whole_row
 from mmplat.records import MethodSpec
 from mmplat.views import bind as view
-from mmplat.views.questions import GROUNDING
+from mmplat.views.questions import GROUNDING, REASONING
 
 
-def build(spec: MethodSpec, seed: int) -> Method:
-    asked = view("grounded", {"instruction": spec.params["instruction"]})
-    main = asked.seen_from(asked)
+def answered_from(kind: str, *, written_only: bool = False) -> Callable[[MethodSpec, int], Method]:
+    """Builds a method that answers from another way of asking, and changes nothing else."""
 
-    def scores(evidence: Evidence) -> Scores:
-        return whole_row(evidence.seen_from(main).main)
+    def build(spec: MethodSpec, seed: int) -> Method:
+        asked = view(kind, {"instruction": spec.params["instruction"]})
+        main = asked.seen_from(asked)
 
-    def combine(said: Any, others: list[Any], step: int) -> Any:
-        return said
+        def scores(evidence: Evidence) -> Scores:
+            return whole_row(evidence.seen_from(main).main)
 
-    return Method(spec, (), scores, combine=combine, main=main)
+        def combine(said: Any, others: list[Any], step: int) -> Any:
+            return said
+
+        return Method(spec, (), scores, combine=combine, main=main, written_only=written_only)
+
+    return build
 
 
-SUMMARY = "the question with the request to answer from the picture"
-catalog.add(
-    "answer-from-image", MethodKind("answer-from-image", SUMMARY, "prompt", 1, build, {"instruction": GROUNDING})
+def file_prompt(name: str, summary: str, build: Callable[[MethodSpec, int], Method], instruction: str) -> None:
+    catalog.add(name, MethodKind(name, summary, "prompt", 1, build, {"instruction": instruction}))
+
+
+file_prompt(
+    "answer-from-image",
+    "the question with the request to answer from the picture",
+    answered_from("grounded"),
+    GROUNDING,
+)
+file_prompt(
+    "chain-of-thought",
+    "the question with the request to reason first and state the answer last; for answers in words",
+    answered_from("reasoned", written_only=True),
+    REASONING,
 )

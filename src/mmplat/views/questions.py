@@ -11,12 +11,14 @@ DISTURBING = "You are a confused object detector."
 """A role that ICD contrasts with; the paper's wording is not in our papers, so the role is a parameter."""
 GROUNDING = "Answer from what the picture shows, not from what is usual or likely."
 
+REASONING = "Think step by step about what the picture shows. Then end with: the answer is, and the answer."
+
 
 def under_a_role(sample: Sample, params: Mapping[str, Value], seed: int) -> str:
     return f"{params['role']} {sample.question}"
 
 
-def grounded(sample: Sample, params: Mapping[str, Value], seed: int) -> str:
+def instructed(sample: Sample, params: Mapping[str, Value], seed: int) -> str:
     return f"{sample.question} {params['instruction']}"
 
 
@@ -37,6 +39,16 @@ catalog.add(
         "the question with the request to answer from the picture",
         "question",
         defaults={"instruction": GROUNDING},
-        rewrite=grounded,
+        rewrite=instructed,
+    ),
+)
+catalog.add(
+    "reasoned",
+    ViewKind(
+        "reasoned",
+        "the question with the request to reason first and state the answer last",
+        "question",
+        defaults={"instruction": REASONING},
+        rewrite=instructed,
     ),
 )
