@@ -21,7 +21,7 @@ demo: $(VENV)/ready  ## the main job on two tiny models, the leaderboard, and ho
 	$(BIN)/mmplat leaderboard --campaign demo --top 12
 
 test: $(VENV)/ready  ## all tests
-	$(BIN)/python -m pytest
+	scripts/test
 
 test-fast: $(VENV)/ready  ## tests without the slow ones
 	$(BIN)/python -m pytest -m "not slow and not browser"
