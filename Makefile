@@ -38,6 +38,8 @@ contracts: $(VENV)/ready  ## families × contracts, on tiny checkpoints of every
 bench: $(VENV)/ready  ## speed, as ratios of arms measured in one run
 	$(BIN)/python bench/scale.py
 	$(BIN)/python bench/grid.py
+	$(BIN)/python bench/asking.py
+	$(BIN)/python bench/writing.py
 
 check: $(VENV)/ready  ## what must be clean before a commit: format, lint, types, layers, workflow, tests
 	scripts/check
