@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mmplat.artifacts import Results, read_json
 from mmplat.batching import Job, Rate, rate_from
@@ -108,7 +108,7 @@ class Progress:
             "campaign": self.campaign,
             "now": self.now.isoformat(),
             "fine": self.fine,
-            "counts": {status: self.count(status) for status in BatchStatus.__args__},  # type: ignore[attr-defined]
+            "counts": {status: self.count(status) for status in get_args(BatchStatus)},
             "pairs": self.pairs,
             "decided": self.decided,
             "rows_done": self.rows_done,

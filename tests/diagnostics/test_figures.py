@@ -34,5 +34,7 @@ def test_names_are_shown_literally():
 
 
 def test_one_value_alone_and_none_at_all_are_figures_too():
-    for series in ([], [Series("s", [])], [Series("s", [Point(1.0, 0.5)])]):
-        ElementTree.fromstring(draw([Panel("p", series, diagonal=True)], x="x", y="y"))
+    for series, points in (([], 0), ([Series("s", [])], 0), ([Series("s", [Point(1.0, 0.5)])], 1)):
+        svg = draw([Panel("p", series, diagonal=True)], x="x", y="y")
+        assert "p" in [text.text for text in shapes(svg, "text")]
+        assert sum(circle.get("r") == "2.5" for circle in shapes(svg, "circle")) == points

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of
+from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of, possible_views
 from mmplat.asking.told import cut_off, row_of, token_ids
 from mmplat.errors import ArtifactError
 from mmplat.evidence.files import SCHEMA, read_evidence, write_part
@@ -60,7 +60,7 @@ class RemoteJob:
         views = self.part.views
         mains = [views[0], *(view for view in views if view.key == view.main_key)]
         stored = read_evidence(self.target, samples, mains)
-        missing = self._possible(missing)
+        missing = possible_views(self.model, self.part, missing, self.outcome, self.advance)
         waiting = {
             samples[i].sample_key: Waiting(samples[i], int(missing[i].sum()), _ids(stored, mains, i))
             for i in np.flatnonzero(missing.any(axis=1)).tolist()
@@ -73,17 +73,6 @@ class RemoteJob:
             self._flush()
             self.outcome.seconds += time.monotonic() - began
 
-    def _possible(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """`missing` without the views that the model cannot make; each is recorded once, for all samples."""
-        possible = missing.copy()
-        for at, view in enumerate(self.part.views):
-            reason = self.model.unavailable(view.kind)
-            if reason:
-                self._failed("all", view.name, f"view {view.name!r} is not available: {reason}")
-                self.advance(int(missing[:, at].sum()))
-                possible[:, at] = False
-        return possible
-
     def _asks(self, samples: list[Sample], missing: NDArray[np.bool_]) -> Iterator[Ask]:
         """Everything missing, sample by sample; a sample whose image cannot be read is recorded and left out."""
         for index in np.flatnonzero(missing.any(axis=1)):
@@ -91,7 +80,7 @@ class RemoteJob:
             try:
                 pictures = tuple(picture_of(self.folder, name) for name in sample.images)
             except ArtifactError as error:
-                self._failed(sample.sample_id, "every", str(error))
+                self.outcome.fail(self.part, sample.sample_id, "every", str(error))
                 self.advance(int(missing[index].sum()))
                 continue
             for at in np.flatnonzero(missing[index]):
@@ -103,9 +92,9 @@ class RemoteJob:
         self.advance(1)
         label = cut_off(reply, ask.sample.labels) if isinstance(reply, Reply) else None
         if isinstance(reply, Failure):
-            self._failed(ask.sample.sample_id, ask.view.name, reply.error)
+            self.outcome.fail(self.part, ask.sample.sample_id, ask.view.name, reply.error)
         elif label is not None:
-            self._failed(ask.sample.sample_id, ask.view.name, _several_tokens(label))
+            self.outcome.fail(self.part, ask.sample.sample_id, ask.view.name, _several_tokens(label))
         else:
             waiting.replies[ask.view.key] = reply
             self.texts.update(zip(token_ids(reply), (text for text, _ in reply.told), strict=True))
@@ -137,10 +126,6 @@ class RemoteJob:
             write_part(self.target, pa.Table.from_pylist(self.rows, schema=SCHEMA))
             self.rows.clear()
             write_tokens(self.target, self.texts)
-
-    def _failed(self, sample_id: str, view: str, error: str) -> None:
-        failure = {"suite": self.part.suite.name, "sample_id": sample_id, "view": view, "error": error}
-        self.outcome.failures.append(failure)
 
 
 def _ids(stored: Evidence, mains: list[ViewSpec], index: int) -> dict[str, list[int]]:

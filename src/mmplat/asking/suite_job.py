@@ -22,7 +22,7 @@ from mmplat.asking.reading import Reading, reading_of
 from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
 from mmplat.evidence.files import read_evidence, write_part
 from mmplat.evidence.rows import Evidence
-from mmplat.models import Ask, LoadedModel
+from mmplat.models import Ask, LoadedModel, RemoteModel
 from mmplat.preparing import load_picture
 from mmplat.records import BatchSuite, Demand, Sample, ViewSpec
 
@@ -60,6 +60,24 @@ class Outcome:
         """Forwards as the plan counts them: a cost per step is one that the next plan can multiply."""
         return self.asked + self.more_steps
 
+    def fail(self, part: BatchSuite, sample_id: str, view: str, error: str) -> None:
+        """Records a failure with its reason; "all" stands for every sample, "every" for each view."""
+        self.failures.append({"suite": part.suite.name, "sample_id": sample_id, "view": view, "error": error})
+
+
+def possible_views(
+    model: LoadedModel | RemoteModel, part: BatchSuite, missing: NDArray[np.bool_], outcome: Outcome, advance: Advance
+) -> NDArray[np.bool_]:
+    """`missing` without the views that this very model cannot make; each is recorded once, for all samples."""
+    possible = missing.copy()
+    for at, view in enumerate(part.views):
+        reason = model.unavailable(view.kind)
+        if reason:
+            outcome.fail(part, "all", view.name, f"view {view.name!r} is not available: {reason}")
+            advance(int(missing[:, at].sum()))
+            possible[:, at] = False
+    return possible
+
 
 @dataclass(slots=True)
 class SuiteJob:
@@ -81,7 +99,7 @@ class SuiteJob:
         self.tokens = self.tokens or FORWARD_TOKENS["cpu" if self.model.device == "cpu" else "cuda"]
         stored = read_evidence(self.target, samples, self._mains)
         self.known = stored.main.lse_temperatures
-        missing = self._possible(missing)
+        missing = possible_views(self.model, self.part, missing, self.outcome, self.advance)
         todo = np.flatnonzero(missing.any(axis=1)).tolist()
         pending: list[pa.Table] = []
         flushed = time.monotonic()
@@ -99,21 +117,6 @@ class SuiteJob:
     def _mains(self) -> list[ViewSpec]:
         """The views that something is answered from, the image first."""
         return [self.part.views[0], *(view for view in self.part.views if view.key == view.main_key)]
-
-    def _possible(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """`missing` without the views that this very checkpoint cannot make; each is recorded once, for all samples."""
-        possible = missing.copy()
-        for at, view in enumerate(self.part.views):
-            reason = self.model.unavailable(view.kind)
-            if reason:
-                self._failed("all", view.name, f"view {view.name!r} is not available: {reason}")
-                self.advance(int(missing[:, at].sum()))
-                possible[:, at] = False
-        return possible
-
-    def _failed(self, sample_id: str, view: str, error: str) -> None:
-        failure = {"suite": self.part.suite.name, "sample_id": sample_id, "view": view, "error": error}
-        self.outcome.failures.append(failure)
 
     def _flush(self, pending: list[pa.Table]) -> None:
         if pending:
@@ -198,7 +201,7 @@ class SuiteJob:
     def _none_of(self, chunk: list[int], samples: list[Sample], missing: NDArray[np.bool_], error: str) -> None:
         """Records samples that cannot be asked at all."""
         for index in chunk:
-            self._failed(samples[index].sample_id, "every", error)
+            self.outcome.fail(self.part, samples[index].sample_id, "every", error)
             self.advance(int(missing[index].sum()))
 
     def _numbers_only(
@@ -209,7 +212,9 @@ class SuiteJob:
         if not broken:
             return asks, logits
         for index, view in broken.items():
-            self._failed(samples[index].sample_id, "every", f"view {view!r} made the model say NaN; try dtype float32")
+            self.outcome.fail(
+                self.part, samples[index].sample_id, "every", f"view {view!r} made the model say NaN; try dtype float32"
+            )
         rows = [row for row, (index, _, _) in enumerate(asks) if index not in broken]
         return [asks[row] for row in rows], logits[rows]
 

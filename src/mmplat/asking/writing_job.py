@@ -30,7 +30,7 @@ STREAM_TOKENS = {"cpu": 16_384, "cuda": 262_144}
 def missing_writings(folder: Path, samples: list[Sample], writings: tuple[Writing, ...]) -> NDArray[np.bool_]:
     """Which (sample, writing) are not on disk."""
     keys = [writing.key for writing in writings]
-    stored = set(read_written(folder, keys).select("sample_key", "writing").iter_rows())
+    stored = set(read_written(folder, keys, ("sample_key", "writing")).iter_rows())
     return np.array([[(s.sample_key, key) not in stored for key in keys] for s in samples], bool).reshape(
         len(samples), len(keys)
     )
@@ -72,19 +72,22 @@ class WritingJob:
     def _rounds(self, samples: list[Sample], missing: NDArray[np.bool_]) -> Iterator[tuple[list[int], list[Writing]]]:
         """Samples that lack the same answers, as many at a time as the caches have room for."""
         alike: dict[bytes, list[int]] = {}
-        for row, sample in enumerate(samples):
-            if missing[row].any() and self._can_be_asked(sample, int(missing[row].sum())):
+        for row in range(len(samples)):
+            if missing[row].any():
                 alike.setdefault(missing[row].tobytes(), []).append(row)
         for rows in alike.values():
             wanted = [w for w, absent in zip(self.part.writings, missing[rows[0]], strict=True) if absent]
-            start = 0
-            while start < len(rows):
-                size = self._room(samples[rows[start]], wanted)
-                some = rows[start : start + max(1, math.floor(size))]
+            while rows:
+                if not self._can_be_asked(samples[rows[0]], len(wanted)):
+                    rows = rows[1:]
+                    continue
+                size = self._room(samples[rows[0]], wanted)
+                count = max(1, math.floor(size))
+                taken, rows = rows[:count], rows[count:]
+                some = [taken[0], *(row for row in taken[1:] if self._can_be_asked(samples[row], len(wanted)))]
                 parts = math.ceil(1 / size) if size < 1 else 1  # too many ways of writing for one sample at once
                 for part in np.array_split(np.arange(len(wanted)), min(parts, len(wanted))):
                     yield some, [wanted[index] for index in part]
-                start += len(some)
 
     def _room(self, sample: Sample, writings: list[Writing]) -> float:
         """How many samples like this one go on together."""
@@ -107,12 +110,10 @@ class WritingJob:
 
     def _failed(self, samples: list[Sample], reason: str, answers: int) -> None:
         known = {(f["suite"], f["sample_id"]) for f in self.outcome.failures}
-        name = self.part.suite.name
         for sample in samples:
             self.advance(answers)
-            if (name, sample.sample_id) not in known:
-                failure = {"suite": name, "sample_id": sample.sample_id, "view": "every", "error": reason}
-                self.outcome.failures.append(failure)
+            if (self.part.suite.name, sample.sample_id) not in known:
+                self.outcome.fail(self.part, sample.sample_id, "every", reason)
 
     def _ask(self, sample: Sample, view: ViewSpec) -> Ask:
         return Ask(sample, view, tuple(picture_of(self.folder, name) for name in sample.images))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
+from mmplat.cli.selection import selected
 
 
 def decide(
@@ -22,19 +23,10 @@ def decide(
     from mmplat import artifacts
     from mmplat.cli.progress import bar
     from mmplat.deciding import decide as decide_pair
-    from mmplat.errors import CampaignFailed, ConfigError
-    from mmplat.grid import load_grid
-    from mmplat.plan import plan_for, read_plan, write_plan
+    from mmplat.errors import CampaignFailed
 
-    if (model is None) != (suite is None):
-        raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
     place = artifacts.results(results)
-    if plan is not None:
-        made = read_plan(plan)
-    else:
-        made = plan_for(load_grid(grid), place)
-        write_plan(made, place)
-    pairs = made.pairs if model is None or suite is None else (made.pair(model, suite),)
+    made, pairs, _ = selected(plan, grid, model, suite, place)
     failed = 0
     for pair in pairs:
         with bar(

@@ -9,6 +9,7 @@ import typer
 
 from mmplat.cli.interrupts import interruptible
 from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
+from mmplat.cli.selection import selected
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
@@ -25,20 +26,11 @@ def judge(
 ) -> None:
     """Let the judges of a grid score what was written. Killed at any moment, the same command pays nothing twice."""
     from mmplat import artifacts
-    from mmplat.errors import CampaignFailed, ConfigError
-    from mmplat.grid import load_grid
-    from mmplat.plan import plan_for, read_plan, write_plan
+    from mmplat.errors import CampaignFailed
 
-    if (model is None) != (suite is None):
-        raise ConfigError("--model and --suite go together: give both, or neither for all pairs.")
     place = artifacts.results(results)
-    if plan is not None:
-        made = read_plan(plan)
-    else:
-        made = plan_for(load_grid(grid), place)
-        write_plan(made, place)
-    named = () if model is None or suite is None else (made.pair(model, suite),)
-    pairs = named or [pair for pair in made.pairs if pair.judge is not None]
+    made, chosen, named = selected(plan, grid, model, suite, place)
+    pairs = [pair for pair in chosen if named or pair.judge is not None]
     with interruptible():
         failed = sum(_judge_one(made, pair, place) for pair in pairs)
     if failed and not keep_going:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -40,13 +41,16 @@ def write_written(folder: Path, table: pa.Table) -> Path:
     return path
 
 
-def read_written(folder: Path, writings: list[str]) -> pl.DataFrame:
-    """One row per (sample, writing), without order."""
+DECIDED_FROM = ("sample_key", "writing", "text", "forwards", "seconds", "device", "dtype")
+
+
+def read_written(folder: Path, writings: list[str], columns: Sequence[str] = DECIDED_FROM) -> pl.DataFrame:
+    """One row per (sample, writing), without order; tokens and their numbers only where `columns` asks for them."""
     files = sorted(folder.glob(f"{PREFIX}*.parquet"))
     if not files:
-        return pl.DataFrame(schema=pl.from_arrow(SCHEMA.empty_table()).schema)  # type: ignore[union-attr]
+        return pl.DataFrame(pl.from_arrow(SCHEMA.empty_table())).select(columns)
     try:
-        rows = pl.scan_parquet(files, glob=False).filter(pl.col("writing").is_in(writings)).collect()
+        rows = pl.scan_parquet(files, glob=False).filter(pl.col("writing").is_in(writings)).select(columns).collect()
     except (pl.exceptions.ComputeError, OSError) as error:
         raise ArtifactError(
             f"A part of the written answers in {folder} cannot be read ({error}). Run `mmplat ask` with the same grid: it "
