@@ -5,26 +5,26 @@ It knows names, not models: an axis entry is a name, or a mapping with a name an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from mmplat.conditions import bind as bind_condition
+from mmplat.conditions import catalog as conditions
 from mmplat.decoding.configs import checked, name_of, parse_decoding, sets
+from mmplat.documents import Document, read_text, validated
 from mmplat.errors import ConfigError, DuplicateName
 from mmplat.judges import JudgeEntry, JudgeSpec
 from mmplat.judges import bind as bind_judge
 from mmplat.methods import bind as bind_method
 from mmplat.models import bind as bind_model
-from mmplat.records import DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
+from mmplat.records import ConditionSpec, DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
 from mmplat.suites import bind as bind_suite
+from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
-
-Path_ = tuple[str | int, ...]
 
 
 class Entry(BaseModel):
@@ -52,6 +52,14 @@ class ModelEntry(Entry):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class ConditionEntry(Entry):
+    """What is changed about the samples of a suite; `as` gives it another name."""
+
+    name: str
+    as_: str = Field("", alias="as")
+    params: dict[str, float | int | str] = Field(default_factory=dict)
+
+
 class SuiteEntry(Entry):
     """A suite with parameters; `as` gives it another name on the leaderboard."""
 
@@ -64,6 +72,9 @@ class SuiteEntry(Entry):
     )
     longest: int = Field(16, ge=1, description="tokens of a written answer at most")
     params: dict[str, Any] = Field(default_factory=dict)
+    conditions: list[str | ConditionEntry] = Field(
+        default=[], description="the suite is asked as it is, and once more under each of these"
+    )
     judge: JudgeEntry | None = Field(None, description="who scores its written answers, where the suite needs that")
 
 
@@ -135,15 +146,8 @@ class Grid:
 
 def load_grid(path: Path) -> Grid:
     """Reads and resolves a grid file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"There is no grid file {path}. Give one with --grid; examples lie in config/grids/."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The grid file {path} cannot be read: {error}.") from error
-    return parse_grid(text, source=str(path))
+    hint = "Give one with --grid; examples lie in config/grids/."
+    return parse_grid(read_text(path, what="grid file", hint=hint), source=str(path))
 
 
 def parse_grid(text: str, *, source: str = "grid", contents: Mapping[str, str] | None = None) -> Grid:
@@ -151,12 +155,8 @@ def parse_grid(text: str, *, source: str = "grid", contents: Mapping[str, str] |
 
     `contents` is what lay in the files of its suites when it was planned, by the suite's name: they may be gone by now.
     """
-    document = _Document(text, source)
-    try:
-        file = GridFile.model_validate(document.data)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, document)) from None
-    return _resolve(file, document, contents or {})
+    document = Document(text, source)
+    return _resolve(validated(GridFile, document, what="a grid"), document, contents or {})
 
 
 def json_schema() -> dict[str, Any]:
@@ -164,96 +164,13 @@ def json_schema() -> dict[str, Any]:
     return GridFile.model_json_schema()
 
 
-class _Document:
-    """YAML data together with the line of every value."""
-
-    def __init__(self, text: str, source: str) -> None:
-        self.text, self.source = text, source
-        self._lines: dict[Path_, int] = {}
-        try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            place = f"{source}:{mark.line + 1}" if mark else source
-            raise ConfigError(f"{place}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
-        if not isinstance(self.data, dict):
-            raise ConfigError(f"{source}: a grid is a mapping with the keys {', '.join(GridFile.model_fields)}.")
-        self._mark(node, ())
-
-    def line(self, path: Iterable[str | int]) -> int:
-        """Line of the value at `path`, or of the nearest thing around it."""
-        known = tuple(path)
-        while known and known not in self._lines:
-            known = known[:-1]
-        return self._lines.get(known, 1)
-
-    def at(self, *path: str | int) -> str:
-        """` in config/grid.yaml:7 (methods[2])`, to be put behind a name."""
-        spelled = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
-        return f" in {self.source}:{self.line(path)} ({spelled})"
-
-    def _mark(self, node: yaml.Node | None, path: Path_) -> None:
-        if node is None:
-            return
-        self._lines[path] = node.start_mark.line + 1
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                here = (*path, str(key.value))
-                if here in self._lines:
-                    raise DuplicateName(
-                        f"{self.source}:{key.start_mark.line + 1}: key {key.value!r} is given twice "
-                        f"(first in line {self._lines[here]}). Keep one."
-                    )
-                self._mark(value, here)
-                self._lines[here] = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                self._mark(value, (*path, index))
-
-
-def _explain(error: ValidationError, document: _Document) -> str:
-    """One line per mistake: where, what, which values are allowed."""
-    lines: dict[str, None] = {}
-    for problem in error.errors():
-        path = tuple(p for p in problem["loc"] if not isinstance(p, str) or p not in _UNION_TAGS)
-        place = f"{document.source}:{document.line(path)}"
-        if problem["type"] == "extra_forbidden":
-            lines[f"{place}: {_unknown_key(path)}"] = None
-        elif problem["type"] == "missing":
-            lines[f"{place}: key {path[-1]!r} is missing."] = None
-        elif not (problem["type"] == "string_type" and isinstance(problem["input"], dict)):
-            spelled = ".".join(str(p) for p in path)
-            lines[f"{place}: {spelled} = {problem['input']!r}: {problem['msg']}."] = None
-    return "\n".join(lines)
-
-
-_ENTRIES: dict[str, type[BaseModel]] = {
-    "models": ModelEntry,
-    "suites": SuiteEntry,
-    "decodings": DecodingEntry,
-    "methods": MethodEntry,
-    "views": ViewEntry,
-}
-_NESTED: dict[str | int, type[BaseModel]] = {"judge": JudgeEntry, "needs": Needs}
-"""Mappings within an entry."""
-_UNION_TAGS = {"str", *(entry.__name__ for entry in _ENTRIES.values())}
-
-
-def _unknown_key(path: Path_) -> str:
-    model = _NESTED.get(path[-2]) or _ENTRIES.get(str(path[0])) if len(path) > 1 else None
-    allowed = [field.alias or name for name, field in (model or GridFile).model_fields.items()]
-    close = get_close_matches(str(path[-1]), allowed, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"unknown key {path[-1]!r}.{hint} Allowed: {', '.join(allowed)}."
-
-
-def _resolve(file: GridFile, document: _Document, contents: Mapping[str, str]) -> Grid:
+def _resolve(file: GridFile, document: Document, contents: Mapping[str, str]) -> Grid:
     """Every name of the file looked up; the first unknown one is an error with its line."""
+    suites_of = [_suites(e, file.limit, contents, document, i) for i, e in enumerate(file.suites)]
     grid = Grid(
         campaign=file.campaign,
         models=tuple(_model(e, document.at("models", i)) for i, e in enumerate(file.models)),
-        suites=tuple(_suite(e, file.limit, contents, document.at("suites", i)) for i, e in enumerate(file.suites)),
+        suites=tuple(suite for some in suites_of for suite in some),
         decodings=_decodings(file.decodings, document),
         methods=tuple(_method(e, document.at("methods", i)) for i, e in enumerate(file.methods)),
         seeds=tuple(file.seeds),
@@ -261,9 +178,10 @@ def _resolve(file: GridFile, document: _Document, contents: Mapping[str, str]) -
         text=document.text,
         source=document.source,
     )
-    grid = replace(grid, judges=_judges(file.suites, grid.suites, document))
-    for axis in ("models", "suites"):
-        _no_twins(axis, [spec.name for spec in getattr(grid, axis)], document)
+    grid = replace(grid, judges=_judges(file.suites, suites_of, document))
+    _no_twins("models", [spec.name for spec in grid.models], document)
+    entry_of = [i for i, some in enumerate(suites_of) for _ in some]
+    _no_twins("suites", [spec.name for spec in grid.suites], document, entry_of)
     _no_twins("methods", [bind_method(m.name, m.params).spec.name for m in grid.methods], document)
     _no_twins("seeds", [str(seed) for seed in grid.seeds], document)
     return grid
@@ -275,32 +193,58 @@ def _model(entry: str | ModelEntry, where: str) -> ModelSpec:
     return bind_model(entry.name, entry.model_dump(exclude={"name"}, exclude_unset=True), where=where)
 
 
-def _suite(entry: str | SuiteEntry, limit: int | None, contents: Mapping[str, str], where: str) -> SuiteSpec:
+def _suites(
+    entry: str | SuiteEntry, limit: int | None, contents: Mapping[str, str], document: Document, index: int
+) -> list[SuiteSpec]:
+    """A suite as it is, then under each of its conditions."""
     entry = SuiteEntry(name=entry) if isinstance(entry, str) else entry
     limits = [n for n in (entry.limit, limit) if n is not None]
-    written = entry.longest if entry.answers == "text" else None
-    return bind_suite(
+    suite = bind_suite(
         entry.name,
         entry.params,
         name=entry.as_,
         limit=min(limits, default=None),
-        written=written,
+        written=entry.longest if entry.answers == "text" else None,
         contents=contents,
-        where=where,
+        where=document.at("suites", index),
     )
+    prefix = f"{suite.name}@"
+    known = {name.removeprefix(prefix): content for name, content in contents.items() if name.startswith(prefix)}
+    places = [document.at("suites", index, "conditions", j) for j in range(len(entry.conditions))]
+    found = [_condition(c, suite, known, place) for c, place in zip(entry.conditions, places, strict=True)]
+    return [suite, *(suite.under(condition) for condition in found)]
+
+
+def _condition(entry: str | ConditionEntry, suite: SuiteSpec, contents: Mapping[str, str], where: str) -> ConditionSpec:
+    entry = ConditionEntry(name=entry) if isinstance(entry, str) else entry
+    condition = bind_condition(entry.name, entry.params, as_name=entry.as_, contents=contents, where=where)
+    changes, allowed = conditions.get(condition.kind).changes, _allowed(suites.get(suite.kind).needs)
+    if condition.kind not in allowed:
+        raise ConfigError(
+            f"Condition {entry.name!r}{where} changes the {changes}, and that is where the answers of suite {suite.name!r} are "
+            f"found: other answers would be right. Allowed here: {', '.join(allowed) or 'none'}."
+        )
+    return condition
+
+
+def _allowed(needs: str) -> list[str]:
+    """Conditions that leave alone what a suite needs."""
+    kept = ("image", "text") if needs == "both" else (needs,)
+    return [name for name, condition in conditions.items() if condition.changes not in kept]
 
 
 def _judges(
-    entries: Sequence[str | SuiteEntry], suites: Sequence[SuiteSpec], document: _Document
+    entries: Sequence[str | SuiteEntry], suites_of: Sequence[Sequence[SuiteSpec]], document: Document
 ) -> dict[str, JudgeSpec]:
     return {
         suite.name: bind_judge(entry.judge, suite, where=document.at("suites", i, "judge"))
-        for i, (entry, suite) in enumerate(zip(entries, suites, strict=True))
+        for i, (entry, some) in enumerate(zip(entries, suites_of, strict=True))
+        for suite in some
         if isinstance(entry, SuiteEntry) and entry.judge is not None
     }
 
 
-def _decodings(entries: Sequence[str | DecodingEntry], document: _Document) -> tuple[DecodingSpec, ...]:
+def _decodings(entries: Sequence[str | DecodingEntry], document: Document) -> tuple[DecodingSpec, ...]:
     """Every entry resolved, a set as its members. What a set holds may be named beside it: it is there once."""
     alone = {i: _decoding(e, document.at("decodings", i)) for i, e in enumerate(entries) if _set_of(e) is None}
     titles = [alone[i].name if i in alone else str(e) for i, e in enumerate(entries)]
@@ -339,10 +283,13 @@ def _view(entry: str | ViewEntry, where: str) -> ViewSpec:
     return bind_view(entry.name, entry.params, where=where)
 
 
-def _no_twins(axis: str, names: list[str], document: _Document) -> None:
+def _no_twins(axis: str, names: list[str], document: Document, entry_of: Sequence[int] | None = None) -> None:
+    """`entry_of` says which entry each name is from, where an entry stands for several."""
+    entries = entry_of or range(len(names))
     for index, name in enumerate(names):
         if name in names[:index]:
+            first = entries[names.index(name)]
             raise DuplicateName(
-                f"{name!r}{document.at(axis, index)} stands on its axis twice (first as {axis}[{names.index(name)}]). "
+                f"{name!r}{document.at(axis, entries[index])} stands on its axis twice (first as {axis}[{first}]). "
                 "Remove one, or give it another name."
             )

@@ -25,6 +25,7 @@ from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
 from mmplat.metrics import catalog as metrics
 from mmplat.models import families
+from mmplat.possible import why_not
 from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.rubrics import catalog as rubrics
 from mmplat.suites import catalog as suites
@@ -195,7 +196,7 @@ def make_plan(grid: Grid) -> Plan:
     for model in grid.models:
         unavailable = families.get(model.family).unavailable  # of the views that the grid asks for besides
         for suite in grid.suites:
-            reasons = [_incompatible(one, suite, model, grid) for one in seeded]
+            reasons = [why_not(one.method, one.seed, suite, model, grid) for one in seeded]
             skipped += [
                 Skip(model.name, suite.name, one.method.spec.name, one.seed, len(grid.decodings), reason)
                 for one, reason in zip(seeded, reasons, strict=True)
@@ -256,8 +257,9 @@ def read_plan(path: Path) -> Plan:
         raise ConfigError(
             f"{path} is of results that were imported: nothing of it can be asked or decided here. Give the plan of a grid."
         )
-    contents = {suite["name"]: suite["content"] for suite in said["grid"]["suites"] if suite.get("content")}
-    plan = make_plan(parse_grid(said["grid_text"], source=said["source"], contents=contents))
+    contents = {suite["name"]: (suite.get("condition") or suite).get("content") for suite in said["grid"]["suites"]}
+    known = {name: content for name, content in contents.items() if content}
+    plan = make_plan(parse_grid(said["grid_text"], source=said["source"], contents=known))
     earlier = cut_of(said, source=str(path))
     return replace(plan, cut=earlier) if earlier.jobs else plan
 
@@ -327,31 +329,6 @@ def writing_of(one: Seeded, decoding: DecodingSpec, suite: SuiteSpec) -> Writing
         return None
     seed = one.seed if one.method.stochastic or not decoding.greedy else 0
     return Writing(method=one.method.spec, decoding=decoding, seed=seed, longest=suite.longest)
-
-
-def _incompatible(one: Seeded, suite: SuiteSpec, model: ModelSpec, grid: Grid) -> str | None:
-    """Why a method cannot run on this pair, or would repeat what another cell says."""
-    first, unavailable = grid.seeds[0], families.get(model.family).unavailable
-    if suite.answers == "text" and families.get(model.family).weightless:
-        return f"models of family {model.family!r} write no answers here: use `answers: labels`"
-    if suites.get(suite.kind).rubric and suite.name not in grid.judges:
-        return "a judge scores its answers, and the grid names none: give the suite's entry a `judge` (docs/judging.md)"
-    if suite.answers == "text" and one.method.combine is None:
-        return "the method works on labels, so it has nothing to say about answers in words"
-    if suite.answers == "labels" and one.method.written_only:
-        return "it reasons before it answers, so no first row holds the answer: give the suite `answers: text`"
-    drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)
-    if one.seed != first and not one.method.stochastic and not drawn:
-        return f"no random view, so seed {one.seed} would repeat seed {first}"
-    if one.method.references and not suites.get(suite.kind).images:
-        return "the suite has no images, so every reference view equals the sample itself"
-    if one.method.binary and suites.get(suite.kind).positive is None:
-        return "the suite is no yes/no question, so it has no yes-ratio"
-    for view in one.method.views:
-        reason = unavailable(view.kind)
-        if reason:
-            return f"view {view.name!r} is not available: {reason}"
-    return None
 
 
 def _refuse_clashes(grid: Grid) -> None:

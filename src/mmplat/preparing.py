@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mmplat import conditions
 from mmplat.artifacts import Results, atomic, only_writer, read_json, write_bytes, write_json
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.ids import bytes_id, content_id
@@ -39,7 +40,8 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
         _refuse_changed(spec)
         left_out: list[LeftOut] = []
         # A suite that does not know about limits is cut here; one that does saves the work of making the rest.
-        asked = islice(_asked(catalog.get(spec.kind).samples(spec), left_out), spec.limit)
+        found = islice(_asked(catalog.get(spec.kind).samples(spec), left_out), spec.limit)
+        asked = _asked(_conditioned(spec, found), left_out)
         samples = _store(asked, folder / "images", advance)
         if not samples:
             raise ConfigError(_why_empty(spec, left_out))
@@ -117,13 +119,21 @@ def _asked(found: Iterable[RawSample | LeftOut], left_out: list[LeftOut]) -> Ite
             left_out.append(one)
 
 
+def _conditioned(spec: SuiteSpec, samples: Iterable[RawSample]) -> Iterable[RawSample | LeftOut]:
+    """The samples as the suite's condition changes them. It comes after the limit: the same samples with and without it."""
+    condition = spec.condition
+    return samples if condition is None else (conditions.applied(condition, sample) for sample in samples)
+
+
 def _refuse_changed(spec: SuiteSpec) -> None:
     """The key says what the files held when they were planned; other content under it would be a silent mix-up."""
-    found = identify(spec)
-    if found != spec.content:
+    planned = [spec.content, spec.condition and spec.condition.content]
+    found = [identify(spec), spec.condition and conditions.identify(spec.condition)]
+    if found != planned:
         raise ArtifactError(
-            f"Suite {spec.name!r}: the files it reads changed since they were planned (planned {spec.content}, now {found}). "
-            "Run `mmplat plan --write` again: what is new gets a key of its own, and what was measured stays."
+            f"Suite {spec.name!r}: the files it reads changed since they were planned (planned {planned[0]}, now {found[0]}"
+            + (f"; its condition's: planned {planned[1]}, now {found[1]}" if spec.condition else "")
+            + "). Run `mmplat plan --write` again: what is new gets a key of its own, and what was measured stays."
         )
 
 

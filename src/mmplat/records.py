@@ -6,11 +6,12 @@ Pydantic (frozen, no unknown keys) for what is written to or read from a file; n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmplat.ids import content_id
+from mmplat.ids import content_id, file_id
 
 
 class Record(BaseModel):
@@ -78,6 +79,25 @@ class MethodSpec(Record):
     """What it is called without its parameters."""
 
 
+class ConditionSpec(Record):
+    """What is changed about every sample of a suite before anything is asked, with its parameters bound."""
+
+    name: str
+    kind: str
+    version: int
+    params: dict[str, int | float | str] = Field(default_factory=dict)
+    places: tuple[str, ...] = ()
+    """Parameters that say where its data lie."""
+    content: str | None = None
+    """What lies there, by content; None: it reads no data."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What determines what it makes of a sample."""
+        params = {name: value for name, value in self.params.items() if name not in self.places}
+        return {"kind": self.kind, "version": self.version, "params": params, "content": self.content}
+
+
 class SuiteSpec(Record):
     """A suite with its parameters bound; `limit` cuts it to its first samples."""
 
@@ -94,13 +114,28 @@ class SuiteSpec(Record):
     """How a model answers: its labels' probabilities are read, or it writes and its text is parsed."""
     longest: int = Field(16, ge=1)
     """Tokens of a written answer at most."""
+    condition: ConditionSpec | None = Field(None, exclude_if=lambda condition: condition is None)
+    """What is changed about its samples; None: they are as the suite has them."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What determines its samples: not where its data lie, but what lies there."""
-        said = self.model_dump(mode="json", exclude={"name", "places", "content", "answers", "longest"})
+        said = self.model_dump(mode="json", exclude={"name", "places", "content", "answers", "longest", "condition"})
         said["params"] = {name: value for name, value in self.params.items() if name not in self.places}
-        return said if self.content is None else {**said, "content": self.content}
+        said |= {} if self.content is None else {"content": self.content}
+        return said if self.condition is None else {**said, "condition": self.condition.settings}
+
+    def under(self, condition: ConditionSpec) -> SuiteSpec:
+        """The same samples, changed: their ids stay, so that answers can be paired."""
+        return self.model_copy(update={"name": f"{self.name}@{condition.name}", "condition": condition})
+
+    @property
+    def unconditioned(self) -> SuiteSpec:
+        """The suite as it is."""
+        if self.condition is None:
+            return self
+        name = self.name.removesuffix(f"@{self.condition.name}")
+        return self.model_copy(update={"name": name, "condition": None})
 
     @property
     def key(self) -> str:
@@ -279,10 +314,13 @@ class Prompt:
 
     text: str
     system: str | None = None
+    image: Path | None = None
+    """A picture that is shown before the words; opened when it is asked about, so that no run holds all of them."""
 
     @property
     def key(self) -> str:
-        return content_id({"text": self.text, "system": self.system})
+        shown = {} if self.image is None else {"image": file_id(self.image)}
+        return content_id({"text": self.text, "system": self.system, **shown})
 
 
 RunStatus = Literal["done", "incomplete", "failed"]

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from benchmark_files import png, write_picture
 
+from mmplat import sources as _sources
 from mmplat.artifacts import Results
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.grid import parse_grid
 from mmplat.plan import make_plan, read_plan, write_plan
 from mmplat.preparing import load_samples, prepare
 from mmplat.records import SuiteSpec
-from mmplat.suites import _sources, bind
+from mmplat.suites import bind
 
 GRID = """
 campaign: moved

@@ -61,12 +61,21 @@ def json_rows(path: Path) -> Sequence[Row]:
     return _json_rows(path, path.stat().st_mtime_ns, path.stat().st_size)
 
 
-@lru_cache(maxsize=16)
-def _json_rows(path: Path, *stamp: int) -> Sequence[Row]:
+def json_object(path: Path) -> Row:
+    """A JSON file that is one object, of which every mistake is named by the file."""
+    return _row(_parsed(text_of(path), str(path)), str(path))
+
+
+def text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: this is no UTF-8 text ({error}).") from error
+
+
+@lru_cache(maxsize=16)
+def _json_rows(path: Path, *stamp: int) -> Sequence[Row]:
+    text = text_of(path)
     if text.lstrip().startswith("["):
         return [_row(data, f"{path}: row {n}") for n, data in enumerate(_parsed(text, str(path)), 1)]
     lines = enumerate(text.splitlines(), 1)
@@ -91,8 +100,8 @@ def table_files(folder: Path) -> list[Path]:
     return sorted(p for kind in ("*.parquet", "*.arrow") for p in folder.rglob(kind))
 
 
-def table_rows(files: Iterable[Path], root: Path) -> Iterator[Row]:
-    """Rows of Parquet or Arrow files, a few at a time: they hold the images."""
+def table_rows(files: Iterable[Path], root: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """Rows of Parquet or Arrow files, a few at a time: they hold the images. Only `columns`, where these are given."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -100,14 +109,26 @@ def table_rows(files: Iterable[Path], root: Path) -> Iterator[Row]:
         number = 0
         try:
             with path.open("rb") as stream:
-                whole = (
-                    pq.ParquetFile(stream).iter_batches(32) if path.suffix == ".parquet" else pa.ipc.open_stream(stream)
-                )
-                for batch in whole:
-                    for data in batch.to_pylist():
-                        yield Row(data, f"{path.relative_to(root)}: row {(number := number + 1)}")
+                table = pq.ParquetFile(stream) if path.suffix == ".parquet" else pa.ipc.open_stream(stream)
+                names = _label_names(getattr(table, "schema_arrow", None) or table.schema)
+                for batch in table.iter_batches(32, columns=columns) if path.suffix == ".parquet" else table:
+                    for data in (batch.select(columns) if columns else batch).to_pylist():
+                        yield Row(spelled(data, names), f"{path.relative_to(root)}: row {(number := number + 1)}")
         except pa.ArrowInvalid as error:
             raise ConfigError(f"{path} cannot be read ({error}). Is it cut off? Get it again.") from error
+
+
+def _label_names(schema: Any) -> dict[str, list[str]]:
+    """What the numbers of a column stand for, as `datasets` writes it into a table."""
+    said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = said.get("info", {}).get("features", {})
+    return {column: what["names"] for column, what in features.items() if "names" in what}
+
+
+def spelled(data: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+    """A row with the names of classes in place of their numbers."""
+    numbered = {column: data[column] for column in names if isinstance(data.get(column), int)}
+    return {**data, **{column: names[column][number] for column, number in numbered.items()}}
 
 
 def images_folder(spec: SuiteSpec, default: Path | None = None) -> Path:
@@ -134,7 +155,7 @@ def embedded(value: Any) -> tuple[bytes, ...]:
 def finished(questions: Iterable[Question | LeftOut], spec: SuiteSpec) -> Iterator[RawSample | LeftOut]:
     """Samples with their images. One image that is missing stops it, unless missing images are to be left out."""
     if isinstance(questions, Sequence) and chosen(spec, "missing_images", (REFUSE, LEAVE_OUT)) == REFUSE:
-        _refuse_missing(questions)
+        _refuse_missing([question for question in questions if isinstance(question, Question)])
     seen: dict[str, str] = {}
     for question in questions:
         if isinstance(question, LeftOut):
@@ -147,8 +168,9 @@ def finished(questions: Iterable[Question | LeftOut], spec: SuiteSpec) -> Iterat
             yield LeftOut(question.sample.sample_id, "its image is missing")
 
 
-def _refuse_missing(questions: Sequence[Question]) -> None:
-    pairs = [(image, q.place) for q in questions for image in q.images if isinstance(image, Path)]
+def _refuse_missing(questions: Sequence[Question | LeftOut]) -> None:
+    asked = [q for q in questions if isinstance(q, Question)]
+    pairs = [(image, q.place) for q in asked for image in q.images if isinstance(image, Path)]
     absent = {image for image in {image for image, _ in pairs} if not image.exists()}
     if absent:
         image, place = next((image, place) for image, place in pairs if image in absent)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mmplat.errors import ConfigError
 from mmplat.records import SuiteSpec
-from mmplat.suites._files import Row
+from mmplat.suites._files import Row, spelled
 
 
 def pinned(spec: SuiteSpec) -> dict[str, str]:
@@ -21,10 +22,12 @@ def pinned(spec: SuiteSpec) -> dict[str, str]:
     return {"hub": f"{name}@{revision}"}
 
 
-def rows(name: str, config: str | None, split: str, revision: str | None) -> Iterator[Row]:
-    """Rows of one split; images stay the bytes that were uploaded."""
+def rows(
+    name: str, config: str | None, split: str, revision: str | None, columns: Sequence[str] | None = None
+) -> Iterator[Row]:
+    """Rows of one split, or those `columns` of it; images stay the bytes that were uploaded, classes are called by name."""
     try:
-        from datasets import Image, load_dataset
+        from datasets import ClassLabel, Image, load_dataset
     except ImportError as error:
         raise ConfigError(
             f"The dataset {name!r} needs the package `datasets`: install `mmplat[data]`, or download the dataset and give its "
@@ -36,8 +39,26 @@ def rows(name: str, config: str | None, split: str, revision: str | None) -> Ite
         raise ConfigError(
             f"The dataset {name!r} ({config or 'default'}, split {split!r}, revision {revision}) cannot be loaded: {error}"
         ) from error
+    data = data.select_columns(list(columns)) if columns else data
+    names = {column: feature.names for column, feature in data.features.items() if isinstance(feature, ClassLabel)}
     for column, feature in data.features.items():
         if isinstance(feature, Image):
             data = data.cast_column(column, Image(decode=False))
     for number, row in enumerate(data, 1):
-        yield Row(row, f"{name}, {config or 'default'}/{split}: row {number}")
+        yield Row(spelled(row, names), f"{name}, {config or 'default'}/{split}: row {number}")
+
+
+def snapshot(spec: SuiteSpec, patterns: Sequence[str]) -> Path:
+    """The files of a dataset as they were uploaded, below one folder: for layouts that no table keeps."""
+    name, revision = spec.params["hub"], spec.params["revision"]
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise ConfigError(
+            f"The dataset {name!r} needs the package `datasets`: install `mmplat[data]`, or download the dataset and give its "
+            "folder as `path`."
+        ) from error
+    try:
+        return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=list(patterns)))
+    except (OSError, ValueError) as error:  # no connection, no such dataset, no such revision
+        raise ConfigError(f"The dataset {name!r} (revision {revision}) cannot be downloaded: {error}") from error

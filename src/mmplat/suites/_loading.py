@@ -21,21 +21,25 @@ class Loader:
 
     what: str
     """What `path` should be, for messages."""
-    hub: Callable[[SuiteSpec], Iterator[Row]]
-    """Rows of the hub's dataset."""
     of_table: Callable[[Iterable[Row], SuiteSpec], Iterator[Asked]]
-    """Questions of such rows, from the hub or from Parquet files."""
+    """Questions of rows of a table, from the hub or from Parquet files."""
+    hub: Callable[[SuiteSpec], Iterator[Row]] | None = None
+    """Rows of the hub's dataset; None: the hub has it in the layout of its own."""
+    snapshot: tuple[str, ...] = ()
+    """Patterns of the files of that layout in the hub's repository."""
     files: Callable[[SuiteSpec, Path], Mapping[str, Path]] | None = None
     """The question files of its own layout below `path`; None: it is published as tables only."""
-    questions: Callable[[SuiteSpec, Path], Sequence[Question]] | None = None
+    questions: Callable[[SuiteSpec, Path], Sequence[Asked]] | None = None
     """Questions of those files."""
     is_read: Callable[[SuiteSpec, Path], bool] = lambda spec, table: True
     """Whether a Parquet file is of this suite."""
 
     def samples(self, spec: SuiteSpec) -> Iterator[RawSample | LeftOut]:
-        if spec.params["hub"]:
+        if spec.params["hub"] and self.hub is not None:
             return finished(self.of_table(self.hub(spec), spec), spec)
-        path, tables = self._local(spec)
+        if spec.params["hub"]:
+            return finished(self._questions(spec, _hub.snapshot(spec, self.snapshot)), spec)
+        path, tables = self.local(spec)
         if tables:
             return finished(self.of_table(table_rows(tables, path), spec), spec)
         return finished(self._questions(spec, path), spec)
@@ -44,12 +48,12 @@ class Loader:
         """Everything that is read: question files, and every image that is asked about."""
         if spec.params["hub"]:
             return _hub.pinned(spec)
-        path, tables = self._local(spec)
+        path, tables = self.local(spec)
         if tables:
             return {table.relative_to(path).as_posix(): table for table in tables}
         assert self.files is not None
         questions = self._questions(spec, path)
-        images = {image for q in questions for image in q.images if isinstance(image, Path)}
+        images = {i for q in questions if isinstance(q, Question) for i in q.images if isinstance(i, Path)}
         # An image is named by its last folders: what lies above them is of one machine.
         return {**self.files(spec, path), **{"/".join(image.parts[-3:]): image for image in sorted(images)}}
 
@@ -57,13 +61,13 @@ class Loader:
         """Tables are counted when they are prepared; so are files that are gone since."""
         if spec.params["hub"] or not Path(spec.params["path"]).exists():
             return None
-        path, tables = self._local(spec)
+        path, tables = self.local(spec)
         if tables:
             return None
-        found = len(self._questions(spec, path))
+        found = sum(isinstance(one, Question) for one in self._questions(spec, path))
         return found if spec.limit is None else min(found, spec.limit)
 
-    def _local(self, spec: SuiteSpec) -> tuple[Path, list[Path]]:
+    def local(self, spec: SuiteSpec) -> tuple[Path, list[Path]]:
         """`path`, and the tables that lie there."""
         if not spec.params["path"]:
             raise ConfigError(
@@ -77,6 +81,6 @@ class Loader:
             raise ConfigError(f"{path} holds no such data. `path` is {self.what}.")
         return path, tables
 
-    def _questions(self, spec: SuiteSpec, path: Path) -> Sequence[Question]:
+    def _questions(self, spec: SuiteSpec, path: Path) -> Sequence[Asked]:
         assert self.questions is not None
         return self.questions(spec, path)

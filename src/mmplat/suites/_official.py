@@ -59,6 +59,24 @@ def mmmu(text: str, sample: Sample) -> str | None:
     return random.Random(seed_from("mmmu", sample.sample_key)).choice(sample.labels)
 
 
+def first_letter(text: str, sample: Sample) -> str | None:
+    """Modality Interference's extract_final_choice for sets of images: the first letter that stands alone.
+
+    The article counts: "This is a dog" says A. "I think B" says I and "It's B" says S, which are no options, and are wrong.
+    """
+    return _first(r"\b([A-Za-z])\b", text, sample)
+
+
+def first_letter_to_d(text: str, sample: Sample) -> str | None:
+    """The same for every other set: only A to D are looked for, so a fifth option is never said, and the article still counts."""
+    return _first(r"\b([A-Da-d])\b", text, sample)
+
+
+def _first(pattern: str, text: str, sample: Sample) -> str | None:
+    found = re.search(pattern, text)
+    return found[1].upper() if found and found[1].upper() in sample.labels else None
+
+
 _NUMBERS = (
     r"-?\b\d{1,3}(?:,\d{3})+\b",
     r"-?\d+(?:\.\d+)?[eE][+-]?\d+",

@@ -5,42 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal
 
 from mmplat.errors import ConfigError
 from mmplat.records import Sample, SuiteSpec
 from mmplat.registry import Registry, with_defaults
+from mmplat.samples import LeftOut, RawSample
+from mmplat.sources import content_of
 from mmplat.suites._parsing import strict
-from mmplat.suites._sources import content_of
-
-
-@dataclass(frozen=True, slots=True)
-class RawSample:
-    """One sample as a suite yields it, before its images are stored."""
-
-    sample_id: str
-    question: str
-    labels: tuple[str, ...]
-    gold: str
-    images: tuple[NDArray[np.uint8], ...] = ()
-    """height × width × 3"""
-    options: tuple[str, ...] = ()
-    cluster: str = ""
-    """What makes samples dependent (an image asked about several times); empty: the sample stands alone."""
-    groups: dict[str, str] = field(default_factory=dict)
-    reference: dict[str, Any] = field(default_factory=dict)
-    """What an answer in words is judged by: JSON values that no model sees."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A sample that a suite cannot ask, with the reason: it is counted and listed in suite.json, and never asked."""
-
-    sample_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +32,8 @@ class Suite:
     """The label that counts as positive in precision, recall and F1; None: the suite is no yes/no question."""
     images: bool = True
     """Its samples carry images, so views without them mean something."""
+    needs: Literal["image", "text", "both"] = "image"
+    """What its answers are found in: a condition that changes it would be another question, and is refused."""
     parse: Callable[[str, Sample], str | None] = strict
     """A written answer → the label it says; None: it says none, and is counted as unparsed."""
     official: Mapping[str, Callable[[str, Sample], str | None]] = field(default_factory=dict)

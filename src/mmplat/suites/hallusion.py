@@ -63,9 +63,11 @@ def _question(row: Row, images: tuple[Path | bytes, ...], spec: SuiteSpec) -> Qu
         "image": "with" if images else "without",
         "question": f"{of_set}/question-{number}",
     }
+    stem = bare(row.text("question"))
     sample = RawSample(
         sample_id=f"{of_set}/{figure}/{number}",
-        question=PROMPTS[chosen(spec, "prompt", PROMPTS)].format(bare(row.text("question"))),
+        question=PROMPTS[chosen(spec, "prompt", PROMPTS)].format(stem),
+        stem=stem,
         labels=YES_NO,
         gold=GOLD.get(row.text("gt_answer"), row.text("gt_answer")),
         cluster=of_set,

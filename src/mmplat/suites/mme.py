@@ -146,6 +146,7 @@ def _question(row: Row, images: tuple[Path | bytes, ...], spec: SuiteSpec) -> Qu
     sample = RawSample(
         sample_id=pair,
         question=PROMPTS[chosen(spec, "prompt", PROMPTS)].format(asked),
+        stem=asked,
         labels=YES_NO,
         gold=gold,
         cluster=pair,

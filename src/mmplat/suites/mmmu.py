@@ -117,6 +117,7 @@ def _question(
     sample = RawSample(
         sample_id=identity,
         question=question,
+        stem=row.text("question"),
         labels=labels,
         gold=gold,
         options=options,
@@ -172,6 +173,7 @@ for _name, _summary, _of_table in (
             _of.count,
             defaults={"split": SPLITS[0], **DEFAULTS},
             subsets=(("discipline",), ("subject",), ("images",)),
+            needs="both",
             parse=strict,
             official={"official": mmmu} if _name in CLOSED else {},
             open_ended=_name not in CLOSED,

@@ -71,9 +71,11 @@ def _of_table(rows: Iterable[Row], spec: SuiteSpec) -> Iterator[Question]:
 
 
 def _question(row: Row, split: str, spec: SuiteSpec, image: str, images: tuple[Path | bytes, ...]) -> Question:
+    stem = bare(row.text("text", "question"))
     sample = RawSample(
         sample_id=f"{split}-{row.text('question_id')}",
-        question=PROMPTS[chosen(spec, "prompt", PROMPTS)].format(bare(row.text("text", "question"))),
+        question=PROMPTS[chosen(spec, "prompt", PROMPTS)].format(stem),
+        stem=stem,
         labels=YES_NO,
         gold=row.text("label", "answer").strip().lower(),
         cluster=image,

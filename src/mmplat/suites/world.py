@@ -21,6 +21,7 @@ def samples(spec: SuiteSpec) -> Iterator[RawSample]:
             options=item.options,
             cluster=item.image_id,
             groups=item.groups,
+            stem=item.question.partition("\n")[0],
         )
 
 
@@ -50,6 +51,14 @@ for suite in (
         defaults=SIZE,
         subsets=(("type",), ("mode",), ("type", "mode")),
     ),
-    Suite("world-facts", "facts to be known from text, under an irrelevant picture", 1, samples, count, defaults=SIZE),
+    Suite(
+        "world-facts",
+        "facts to be known from text, under an irrelevant picture",
+        1,
+        samples,
+        count,
+        defaults=SIZE,
+        needs="text",
+    ),
 ):
     catalog.add(suite.name, suite)

@@ -1,0 +1,129 @@
+"""YAML files that people write: data together with the line of every value, so that each mistake is named by its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mmplat.errors import ConfigError, DuplicateName
+
+Path_ = tuple[str | int, ...]
+File = TypeVar("File", bound=BaseModel)
+
+
+def read_text(path: Path, *, what: str, hint: str) -> str:
+    """The text of a file that a person named; `hint` says where there are some."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"There is no {what} {path}. {hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The {what} {path} cannot be read: {error}.") from error
+
+
+class Document:
+    """YAML data together with the line of every value."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text, self.source = text, source
+        self._lines: dict[Path_, int] = {}
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f"{source}:{mark.line + 1}" if mark else source
+            raise ConfigError(f"{place}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
+        self._mark(node, ())
+
+    def line(self, path: Iterable[str | int]) -> int:
+        """Line of the value at `path`, or of the nearest thing around it."""
+        known = tuple(path)
+        while known and known not in self._lines:
+            known = known[:-1]
+        return self._lines.get(known, 1)
+
+    def at(self, *path: str | int) -> str:
+        """` in config/grid.yaml:7 (methods[2])`, to be put behind a name."""
+        spelled = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+        return f" in {self.source}:{self.line(path)} ({spelled})"
+
+    def _mark(self, node: yaml.Node | None, path: Path_) -> None:
+        if node is None:
+            return
+        self._lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                here = (*path, str(key.value))
+                if here in self._lines:
+                    raise DuplicateName(
+                        f"{self.source}:{key.start_mark.line + 1}: key {key.value!r} is given twice "
+                        f"(first in line {self._lines[here]}). Keep one."
+                    )
+                self._mark(value, here)
+                self._lines[here] = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._mark(value, (*path, index))
+
+
+def validated(kind: type[File], document: Document, *, what: str) -> File:
+    """The data as `kind`; every mistake on a line of its own: where, what, and what is allowed."""
+    if not isinstance(document.data, dict):
+        raise ConfigError(f"{document.source}: {what} is a mapping with the keys {', '.join(kind.model_fields)}.")
+    try:
+        return kind.model_validate(document.data)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, kind, document)) from None
+
+
+def _explain(error: ValidationError, kind: type[BaseModel], document: Document) -> str:
+    tags = {"str", *(model.__name__ for model in _within(kind))}  # pydantic says which part of a union it tried
+    lines: dict[str, None] = {}
+    for problem in error.errors():
+        path = tuple(p for p in problem["loc"] if p not in tags)
+        place = f"{document.source}:{document.line(path)}"
+        if problem["type"] == "extra_forbidden":
+            lines[f"{place}: {_unknown_key(path, kind)}"] = None
+        elif problem["type"] == "missing":
+            lines[f"{place}: key {path[-1]!r} is missing."] = None
+        elif not (problem["type"] == "string_type" and isinstance(problem["input"], dict)):
+            spelled = ".".join(str(p) for p in path)
+            lines[f"{place}: {spelled} = {problem['input']!r}: {problem['msg']}."] = None
+    return "\n".join(lines)
+
+
+def _unknown_key(path: Path_, kind: type[BaseModel]) -> str:
+    allowed = [field.alias or name for name, field in _model_at(path[:-1], kind).model_fields.items()]
+    close = get_close_matches(str(path[-1]), allowed, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"unknown key {path[-1]!r}.{hint} Allowed: {', '.join(allowed)}."
+
+
+def _model_at(path: Path_, kind: type[BaseModel]) -> type[BaseModel]:
+    """The model of the mapping that lies at `path`."""
+    for part in path:
+        fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+        if part in fields:
+            kind = next(_models(fields[str(part)].annotation), kind)
+    return kind
+
+
+def _within(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model and those of its fields."""
+    yield kind
+    for field in kind.model_fields.values():
+        for model in _models(field.annotation):
+            yield from _within(model)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

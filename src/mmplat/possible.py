@@ -1,0 +1,43 @@
+"""Why a method cannot run on a model and a suite, or would say nothing new: known before anything is asked."""
+
+from __future__ import annotations
+
+from mmplat.conditions import catalog as conditions
+from mmplat.grid import Grid
+from mmplat.methods import Method
+from mmplat.models import families
+from mmplat.records import ModelSpec, SuiteSpec
+from mmplat.suites import catalog as suites
+
+
+def why_not(method: Method, seed: int, suite: SuiteSpec, model: ModelSpec, grid: Grid) -> str | None:
+    """Why a method cannot run on this pair, or would repeat what another cell says."""
+    first, unavailable = grid.seeds[0], families.get(model.family).unavailable
+    if suite.answers == "text" and families.get(model.family).weightless:
+        return f"models of family {model.family!r} write no answers here: use `answers: labels`"
+    if suites.get(suite.kind).rubric and suite.name not in grid.judges:
+        return "a judge scores its answers, and the grid names none: give the suite's entry a `judge` (docs/judging.md)"
+    if suite.answers == "text" and method.combine is None:
+        return "the method works on labels, so it has nothing to say about answers in words"
+    if suite.answers == "labels" and method.written_only:
+        return "it reasons before it answers, so no first row holds the answer: give the suite `answers: text`"
+    drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)
+    if seed != first and not method.stochastic and not drawn:
+        return f"no random view, so seed {seed} would repeat seed {first}"
+    if method.references and not _has_images(suite):
+        return "the suite has no images, so every reference view equals the sample itself"
+    if method.binary and suites.get(suite.kind).positive is None:
+        return "the suite is no yes/no question, so it has no yes-ratio"
+    if method.choices and suites.get(suite.kind).positive is not None:
+        return "the suite asks yes/no questions: they list no options that could change places"
+    for view in method.views:
+        reason = unavailable(view.kind)
+        if reason:
+            return f"view {view.name!r} is not available: {reason}"
+    return None
+
+
+def _has_images(suite: SuiteSpec) -> bool:
+    """A condition may put a picture beside questions that have none."""
+    pictured = suite.condition is not None and conditions.get(suite.condition.kind).changes == "image"
+    return pictured or suites.get(suite.kind).images
