@@ -1,28 +1,64 @@
-"""The frame around the pages: page list, errors in words, and what to do while there is nothing to show.
+"""The frame around the pages: which pages there are, who may see them, errors in words, and what to do while there is nothing.
 
-`streamlit run dashboard/app.py` opens it. A page is a file below screens/ that reads through
-`shared.read` alone. The folder is not called pages: Streamlit would run what it finds there without this frame, when the
-first reader of a fresh server asks for /grid.
+`streamlit run dashboard/app.py` opens it. A page is a file below screens/ that reads through `shared.read` and `shared.look`
+alone; its docstring begins with its title. The folder is not called pages: Streamlit would run what it finds there without
+this frame, when the first reader of a fresh server asks for /grid.
 """
+
+import ast
+from functools import cache
+from pathlib import Path
 
 import shared
 import streamlit as st
 
-TIGHT = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
+SECTIONS = {
+    "": ("leaderboard", "grid", "compare", "samples"),
+    "Why": ("profile", "debiasing", "decoding", "prior", "interference", "misleading"),
+    "Lab": ("campaigns", "sql", "run", "review"),
+}
+"""The order of the pages that are there. A file that is named nowhere here stands last, under the last heading."""
+WORKS_WHILE_EMPTY = ("campaigns",)
+"""Pages that have something to say before anything is published."""
+TIGHT = (
+    "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}"
+    "@media (max-width: 640px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}</style>"
+)
+SCREENS = Path(__file__).parent / "screens"
+
+
+@cache
+def titles() -> dict[str, str]:
+    """File → title: what a page's docstring says before its colon."""
+    said = {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in SCREENS.glob("*.py")}
+    return {stem: (text or stem).partition(":")[0] for stem, text in sorted(said.items())}
+
+
+def registry() -> dict[str, list[st.Page]]:
+    # No icons on pages: the browser would fetch the one of the open page from a font server, as its favicon.
+    named = {stem for stems in SECTIONS.values() for stem in stems}
+    sections = {heading: [stem for stem in stems if stem in titles()] for heading, stems in SECTIONS.items()}
+    sections["Lab"] += [stem for stem in titles() if stem not in named]
+    return {heading: [page(stem) for stem in stems] for heading, stems in sections.items() if stems}
+
+
+def page(stem: str) -> st.Page:
+    is_first = stem == SECTIONS[""][0]
+    return st.Page(
+        f"screens/{stem}.py",
+        title=titles()[stem],
+        url_path=None if is_first else stem.replace("_", "-"),
+        default=is_first,
+    )
+
 
 st.set_page_config(page_title="mmplat", layout="wide")
 st.html(TIGHT)
-# No icons on pages: the browser would fetch the one of the open page from a font server, as its favicon.
-page = st.navigation(
-    [
-        st.Page("screens/leaderboard.py", title="Leaderboard", default=True),
-        st.Page("screens/grid.py", title="Grid", url_path="grid"),
-        st.Page("screens/samples.py", title="Samples", url_path="samples"),
-    ],
-    position="top",
-)
+with shared.errors_in_words():
+    shared.require_login()
+chosen = st.navigation(registry(), position="top")
 with shared.address(), shared.errors_in_words():
-    if shared.has_runs():
-        page.run()
+    if chosen.url_path in WORKS_WHILE_EMPTY or shared.has_runs():
+        chosen.run()
     else:
         shared.say_how_to_begin()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import charts
+import listing
 import polars as pl
 import shared
 import streamlit as st
@@ -53,9 +54,7 @@ def show_views(run: Row, sample: Row) -> None:
     st.altair_chart(chart, width="stretch")
     st.caption("In brackets: the mass of all labels, which is the probability that the model says one of them at all.")
     table = evidence.select("view", "label_mass", "margin", "near_tie", *label_columns(sample["labels"]))
-    with st.expander("Table", icon=":material/table:"):
-        st.dataframe(table, hide_index=True, column_config=rounded(table))
-        shared.download(table, f"views-{run['model']}-{sample['sample_id']}")
+    listing.aside(table, f"views-{run['model']}-{sample['sample_id']}")
 
 
 def show_methods(run: Row, sample: Row) -> None:
@@ -90,18 +89,9 @@ def show_methods(run: Row, sample: Row) -> None:
     )  # fmt: skip
     dull = [name for name, varies in (("seed", several), ("error", answers["error"].count() > 0)) if not varies]
     table = table.drop(dull)
-    st.dataframe(table, hide_index=True, column_config=rounded(table))
     st.caption("Under the decoding chosen above.")
-    shared.download(table, f"answers-{run['model']}-{sample['sample_id']}-{run['decoding']}")
+    listing.aside(table, f"answers-{run['model']}-{sample['sample_id']}-{run['decoding']}")
 
 
 def label_columns(labels: list[str]) -> list[pl.Expr]:
     return [pl.col("probs").list.get(at, null_on_oob=True).alias(f"p({label})") for at, label in enumerate(labels)]
-
-
-def rounded(table: pl.DataFrame) -> Row:
-    return {
-        name: st.column_config.NumberColumn(format="%.3f")
-        for name, kind in table.schema.items()
-        if kind in (pl.Float32, pl.Float64)
-    }

@@ -1,5 +1,8 @@
 """What every page uses: cached reading, choices that live in the address, and errors in words.
 
+A page is made in one way: choices from the address (`choose` and its kind), a table read once per version of the store
+(`read`, `look`), a chart of it (`charts`), and the table itself with its downloads (`listing.show`).
+
 Text from data or from the address is only ever shown by elements that take it literally (st.text, st.code, cells of
 st.dataframe, options of st.selectbox): Streamlit reads most other strings as Markdown.
 """
@@ -17,24 +20,36 @@ from typing import Any
 import duckdb
 import polars as pl
 import streamlit as st
+from streamlit.errors import StreamlitSecretNotFoundError
 
 from mmplat import artifacts, leaderboard
 from mmplat.errors import ArtifactError, MmplatError, StoreError, UnknownName
-from mmplat.leaderboard import pages
-from mmplat.leaderboard.formats import as_csv
+from mmplat.leaderboard import pages, stored
+from mmplat.leaderboard.querying import query_within
 
 Version = tuple[Any, ...]
-Read = Callable[..., pl.DataFrame]
+Read = Callable[..., Any]
 DEFECT = "This page has a defect."
+CONSOLE_MEMORY, CONSOLE_SECONDS, CONSOLE_ROWS = "1GB", 20.0, 10_000
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
-def read(function: Read, *arguments: Any, **options: Any) -> pl.DataFrame:
+def read(function: Read, *arguments: Any, **options: Any) -> Any:
     """`function(connection, …)` of mmplat.leaderboard; computed once per version of the store."""
-    name = f"{function.__module__}.{function.__qualname__}"
-    return _cached(_version(), name, arguments, tuple(sorted(options.items())), _function=function)
+    return _cached(_version(), named(function), arguments, tuple(sorted(options.items())), _function=function)
+
+
+def look(function: Read, campaign: str, *arguments: Any) -> Any:
+    """`function(results, campaign, …)` of mmplat.leaderboard.stored; read once per version of the campaign's diagnostics."""
+    place = results()
+    version = (str(place.root.resolve()), stored.stamp(place, campaign))
+    return _looked(version, named(function), (campaign, *arguments), _function=function)
+
+
+def named(function: Read) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def results() -> artifacts.Results:
@@ -42,8 +57,13 @@ def results() -> artifacts.Results:
     return artifacts.results()
 
 
+@st.cache_data(show_spinner=False, max_entries=100)
+def _looked(version: Version, name: str, arguments: Any, *, _function: Read) -> Any:
+    return _function(results(), *arguments)
+
+
 @st.cache_data(show_spinner=False, max_entries=400)
-def _cached(version: Version, name: str, arguments: Any, options: Any, *, _function: Read) -> pl.DataFrame:
+def _cached(version: Version, name: str, arguments: Any, options: Any, *, _function: Read) -> Any:
     # A cursor of its own: two sessions must not fetch each other's rows from one connection.
     with closing(_connection(version).cursor()) as cursor:
         return _function(cursor, *arguments, **dict(options))
@@ -52,6 +72,17 @@ def _cached(version: Version, name: str, arguments: Any, options: Any, *, _funct
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _connection(version: Version) -> duckdb.DuckDBPyConnection:
     return leaderboard.connect(results())
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _console(version: Version) -> duckdb.DuckDBPyConnection:
+    return leaderboard.connect(results(), memory=CONSOLE_MEMORY)
+
+
+def ask(sql: str) -> pl.DataFrame:
+    """SQL that a reader types, within limits of time, memory and rows, on a connection that no page shares."""
+    with closing(_console(_version()).cursor()) as cursor:
+        return query_within(cursor, sql, seconds=CONSOLE_SECONDS, rows=CONSOLE_ROWS)
 
 
 def _version() -> Version:
@@ -72,7 +103,9 @@ def address() -> Iterator[None]:
     st.session_state.setdefault("kept", {}).update(chosen)
 
 
-def choose(label: str, name: str, options: Sequence[str]) -> str:
+def choose(
+    label: str, name: str, options: Sequence[str], *, default: str | None = None, help: str | None = None
+) -> str:
     """A select box whose value is shareable and goes along from page to page."""
     key = f"choose {name}"
     wanted = _from_address(label, name, options)
@@ -80,13 +113,13 @@ def choose(label: str, name: str, options: Sequence[str]) -> str:
         st.session_state[key] = wanted[0]
     elif st.session_state.get(key) not in options:
         kept = [value for value in _kept(name) if value in options]
-        st.session_state[key] = kept[0] if kept else options[0]
-    value: str = st.selectbox(literal(label), options, key=key)
+        st.session_state[key] = kept[0] if kept else default if default in options else options[0]
+    value: str = st.selectbox(literal(label), options, key=key, help=help)
     keep(name, value)
     return value
 
 
-def choose_some(label: str, name: str, options: Sequence[str]) -> list[str]:
+def choose_some(label: str, name: str, options: Sequence[str], *, placeholder: str = "all") -> list[str]:
     """A shareable selection of several values; none means all."""
     key = f"choose {name}"
     wanted = _from_address(label, name, options)
@@ -95,9 +128,20 @@ def choose_some(label: str, name: str, options: Sequence[str]) -> list[str]:
     elif key not in st.session_state:
         st.session_state[key] = _kept(name)
     st.session_state[key] = [value for value in st.session_state[key] if value in options]
-    values: list[str] = st.multiselect(label, options, key=key, placeholder="all")
+    values: list[str] = st.multiselect(label, options, key=key, placeholder=placeholder)
     keep(name, *values)
     return values
+
+
+def choose_text(label: str, name: str, *, placeholder: str = "") -> str:
+    """A shareable line of text; whatever it holds is looked for literally."""
+    key = f"choose {name}"
+    wanted = from_address(name)
+    if wanted is not None or key not in st.session_state:
+        st.session_state[key] = (wanted or _kept(name) or [""])[0]
+    value: str = st.text_input(label, key=key, placeholder=placeholder)
+    keep(name, *([value] if value else []))
+    return value
 
 
 def keep(name: str, *values: str) -> None:
@@ -106,6 +150,11 @@ def keep(name: str, *values: str) -> None:
         st.session_state["chosen"][name] = list(values)
     else:
         st.session_state.setdefault("kept", {}).pop(name, None)
+
+
+def chosen() -> dict[str, list[str]]:
+    """What this page has put into its address so far."""
+    return dict(st.session_state["chosen"])
 
 
 def from_address(name: str) -> list[str] | None:
@@ -142,17 +191,45 @@ def choose_campaign() -> str:
     return choose("Campaign", "campaign", pages.newest_first(results(), known))
 
 
-def download(table: pl.DataFrame, name: str) -> None:
-    """A button that saves the whole table, not only what is drawn."""
-    st.download_button(
-        "Download CSV", as_csv(table), f"{artifacts.safe_name(name)}.csv", "text/csv", icon=":material/download:",
-        on_click="ignore",
-    )  # fmt: skip
+def choose_metric(campaign: str, suite: str | None = None) -> str | None:
+    """A metric that was measured on the suite, or on any; None where none was."""
+    measured = read(pages.measured, campaign)
+    if suite is not None:
+        measured = measured.filter(pl.col("suite") == suite)
+    known = measured["metric"].unique(maintain_order=True).to_list()
+    if not known:
+        st.info("No run of this suite has a metric.")
+        return None
+    return choose("Metric", "metric", known)
 
 
-def in_percent(table: pl.DataFrame) -> pl.DataFrame:
-    """For reading only: a column format cannot multiply and keep its decimals."""
-    return table.with_columns(pl.col("unparsed") * 100)
+def link(page: str, label: str, **address: str | list[str]) -> None:
+    """A link to another page in this state; what it does not name goes along as it was chosen."""
+    st.page_link(f"screens/{page}.py", label=label, icon=":material/arrow_forward:", query_params=address)
+
+
+def go(page: str, **address: str) -> None:
+    st.session_state["chosen"] = {}
+    st.switch_page(f"screens/{page}.py", query_params=address)
+
+
+# Who may see it -----------------------------------------------------------------------------------------------------
+
+
+def require_login() -> None:
+    """Where `.streamlit/secrets.toml` names an OIDC provider, nobody sees a page before logging in there."""
+    if not _has_provider() or st.user.is_logged_in:
+        return
+    st.header("mmplat", anchor=False)
+    st.button("Log in", on_click=st.login, icon=":material/login:")
+    st.stop()
+
+
+def _has_provider() -> bool:
+    try:
+        return "auth" in st.secrets
+    except StreamlitSecretNotFoundError:
+        return False
 
 
 # Errors and emptiness -----------------------------------------------------------------------------------------------

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import charts
+import listing
 import polars as pl
+import run_parts
 import shared
 import streamlit as st
 
 from mmplat import leaderboard
 from mmplat.leaderboard import pages
+from mmplat.leaderboard.comparing import find_run
 
 VALUE, DIFFERENCE = "value", "difference from naive"
 CELL = ["method", "decoding"]
+SURE = 0.05
 
 
 def show() -> None:
     st.title("Grid", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
-        axes, measured = shared.read(pages.axes, campaign), shared.read(pages.measured, campaign)
+        axes = shared.read(pages.axes, campaign)
         model = shared.choose("Model", "model", shared.axis(axes, "models"))
         suite = shared.choose("Suite", "suite", shared.axis(axes, "suites"))
-        metrics = measured.filter(pl.col("suite") == suite)["metric"].to_list()
-        if not metrics:
-            st.info("No run of this suite has a metric.")
+        metric = shared.choose_metric(campaign, suite)
+        if metric is None:
             return
-        metric = shared.choose("Metric", "metric", metrics)
         shown = shared.choose("Cells show", "cells", [VALUE, DIFFERENCE])
         cells = of_one_seed(shared.read(leaderboard.grid, campaign, model, suite, metric=metric))
     skipped = shared.read(pages.skipped, campaign, model, suite)
@@ -34,23 +36,40 @@ def show() -> None:
         list_holes(campaign, model, suite, skipped)
         return
     cells = with_differences(cells, campaign, model, suite, metric)
-    methods, decodings = shared.axis(axes, "methods"), shared.axis(axes, "decodings")
-    drawn = with_holes(cells, skipped, methods, decodings).with_columns(
-        shown=pl.col("difference" if shown == DIFFERENCE else "value")
-    )
-    if shown == DIFFERENCE and drawn["difference"].count():
-        drawn = drawn.filter(pl.col("method") != pages.BASELINE)
-    chart = charts.heatmap(
-        drawn,
-        methods=drawn["method"].unique(maintain_order=True).to_list(),
-        decodings=decodings,
-        diverging=shown == DIFFERENCE,
-    )
-    st.altair_chart(chart, width="stretch")
+    drawn = with_holes(cells, skipped, shared.axis(axes, "methods"), shared.axis(axes, "decodings"))
+    clicked = draw(drawn, shared.axis(axes, "decodings"), shown, key=f"{campaign} {model} {suite} {metric} {shown}")
     say_how_to_read(shown, metric)
+    if clicked:
+        st.subheader("Run", anchor=False)
+        run_parts.show(shared.read(find_run, clicked))
     list_holes(campaign, model, suite, skipped)
-    with st.expander("Table", icon=":material/table:"):
-        list_cells(cells, f"grid-{campaign}-{model}-{suite}-{metric}")
+    list_cells(cells, f"grid-{campaign}-{model}-{suite}-{metric}")
+
+
+def draw(drawn: pl.DataFrame, decodings: list[str], shown: str, *, key: str) -> str | None:
+    """The heatmap; returns the run of the cell that was clicked."""
+    differs = shown == DIFFERENCE
+    drawn = drawn.with_columns(shown=pl.col("difference" if differs else "value"))
+    if differs and drawn["difference"].count():
+        drawn = drawn.filter(pl.col("method") != pages.BASELINE)
+    drawn = drawn.with_columns(label=label(drawn, differs))
+    methods = drawn["method"].unique(maintain_order=True).to_list()
+    chart = charts.heatmap(drawn, methods=methods, decodings=decodings, diverging=differs)
+    event = st.altair_chart(chart, width="stretch", on_select="rerun", selection_mode=charts.CLICKED, key=f"heat {key}")
+    found = event.selection.get(charts.CLICKED) or []
+    if not found:
+        return None
+    return drawn.filter(method=found[0]["method"], decoding=found[0]["decoding"])["run_id"].to_list()[0]
+
+
+def label(drawn: pl.DataFrame, differs: bool) -> pl.Series:
+    """The number in a cell; with a star where the difference is there whatever else is compared in this grid."""
+    form = "{:+.3f}" if differs else "{:.3f}"
+    texts = [
+        "–" if number is None else form.format(round(number, 3) + 0.0) + ("*" if differs and p is not None and p < SURE else "")
+        for number, p in drawn.select("shown", "p_holm").iter_rows()
+    ]
+    return pl.Series(texts, dtype=pl.String)
 
 
 def of_one_seed(cells: pl.DataFrame) -> pl.DataFrame:
@@ -64,25 +83,18 @@ def of_one_seed(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_differences(cells: pl.DataFrame, campaign: str, model: str, suite: str, metric: str) -> pl.DataFrame:
-    """Paired differences with intervals where the metric allows it, plain ones elsewhere."""
+    """Paired differences with intervals and p where the metric allows it, plain ones elsewhere."""
     paired = shared.read(pages.against_baseline, campaign, model, suite, metric=metric)
     paired = paired.rename({"low": "difference_low", "high": "difference_high"}).drop("n")
     cells = cells.join(paired, on=[*CELL, "seed"], how="left", maintain_order="left")
     baseline = cells.filter(pl.col("method") == pages.BASELINE).select("decoding", baseline="value")
     cells = cells.join(baseline, on="decoding", how="left", maintain_order="left")
     plain = pl.when(pl.col("method") != pages.BASELINE).then(pl.col("value") - pl.col("baseline"))
+    cells = cells.with_columns(pl.coalesce("difference", plain).alias("difference")).drop("baseline")
     return cells.with_columns(
-        pl.coalesce("difference", plain).alias("difference"),
-        interval("low", "high", ".3f").alias("interval"),
-        interval("difference_low", "difference_high", "+.3f").alias("difference_interval"),
-    ).drop("baseline")
-
-
-def interval(low: str, high: str, form: str) -> pl.Expr:
-    def text(ends: dict[str, float | None]) -> str | None:
-        return None if ends[low] is None else f"{ends[low]:{form}} to {ends[high]:{form}}"
-
-    return pl.struct(low, high).map_elements(text, return_dtype=pl.String)
+        listing.ends(cells, "low", "high", "{:.3f} to {:.3f}").alias("interval"),
+        listing.ends(cells, "difference_low", "difference_high", "{:+.3f} to {:+.3f}").alias("difference_interval"),
+    )
 
 
 def with_holes(cells: pl.DataFrame, skipped: pl.DataFrame, methods: list[str], decodings: list[str]) -> pl.DataFrame:
@@ -98,17 +110,19 @@ def with_holes(cells: pl.DataFrame, skipped: pl.DataFrame, methods: list[str], d
 
 
 def say_how_to_read(shown: str, metric: str) -> None:
+    first = "Point at a cell for its interval, n and unparsed share; click it for its run. "
     if shown == VALUE:
-        st.caption("Point at a cell for its interval, n and unparsed share.")
+        st.caption(first)
     elif metric in pages.PAIRED_ON:
         st.caption(
-            "Each cell minus `naive` under the same decoding, paired on the samples that both answered; blue is better, "
-            "orange worse, where more is better. Point at a cell for its interval (95 %, clustered by image, not "
-            "corrected for the number of comparisons)."
+            f"{first} Each cell minus `naive` under the same decoding, paired on the samples that both answered; blue is "
+            "better, orange worse, where more is better. Intervals are 95 %, clustered by image; a star is p < 0.05 after "
+            "Holm's correction over all cells of this grid."
         )
     else:
         st.caption(
-            "Each cell minus `naive` under the same decoding. This metric is no mean over samples: no paired interval."
+            f"{first} Each cell minus `naive` under the same decoding. This metric is no mean over samples: it has no paired "
+            "interval."
         )
 
 
@@ -116,22 +130,17 @@ def list_holes(campaign: str, model: str, suite: str, skipped: pl.DataFrame) -> 
     """Nothing is left out in silence: what was skipped, and what failed, with reasons."""
     if not skipped.is_empty():
         st.subheader("Skipped by the plan", anchor=False)
-        st.dataframe(skipped, hide_index=True, column_config={"reason": st.column_config.TextColumn(width="large")})
+        st.dataframe(skipped, hide_index=True, column_config=listing.looks_of(skipped))
     unfinished = shared.read(pages.unfinished, campaign, model, suite)
     if not unfinished.is_empty():
         st.subheader("Failed or incomplete runs", anchor=False)
-        st.dataframe(unfinished, hide_index=True, column_config={"error": st.column_config.TextColumn(width="large")})
+        st.dataframe(unfinished, hide_index=True, column_config=listing.looks_of(unfinished))
 
 
 def list_cells(cells: pl.DataFrame, name: str) -> None:
-    columns = [*CELL, "seed", "value", "interval", "difference", "difference_interval", "n", "unparsed"]
-    three = {each: st.column_config.NumberColumn(format="%.3f") for each in ("value", "difference")}
-    looks = three | {
-        "difference_interval": st.column_config.TextColumn("paired interval"),
-        "unparsed": st.column_config.NumberColumn(format="%.1f%%"),
-    }
-    st.dataframe(shared.in_percent(cells.select(columns)), hide_index=True, column_config=looks)
-    shared.download(cells, name)
+    columns = [*CELL, "seed", "value", "interval", "difference", "difference_interval", "p_holm", "n", "unparsed"]
+    looks = {"difference_interval": st.column_config.TextColumn("paired interval")}
+    listing.aside(cells, name, columns=columns, looks=looks, everything=cells.drop("interval", "difference_interval"))
 
 
 show()

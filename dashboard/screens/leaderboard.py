@@ -1,55 +1,76 @@
-"""Leaderboard: who is best at a suite, or over all of them, with intervals and cost; a row opens its run."""
+"""Leaderboard: who is best at a suite, or over all of them, with intervals, robustness and cost; a row opens its run."""
 
 from __future__ import annotations
 
-import json
-
 import charts
+import listing
 import polars as pl
+import run_parts
 import shared
 import streamlit as st
 
 from mmplat import leaderboard
-from mmplat.leaderboard import pages
+from mmplat.leaderboard import pages, standings
+from mmplat.leaderboard.comparing import find_run
 
-ALL = "all suites"
+ALL, NO_OTHER = "all suites", "–"
 DRAWN = 12
-LISTED = 2000  # rows that travel to the browser; the download has all
-NUMBERS = {
-    "rank": st.column_config.NumberColumn("#", width=45),
-    "value": st.column_config.NumberColumn("value", format="%.3f", width=70),
-    "mean_over_suites": st.column_config.NumberColumn("mean", format="%.3f", width=70),
-    "interval": st.column_config.TextColumn("95 % interval", width=110),
-    "n": st.column_config.NumberColumn("n", format="localized", width=70),
-    "unparsed": st.column_config.NumberColumn("unparsed", format="%.1f%%", width=80),
-    "n_failed": st.column_config.NumberColumn("failed", help="samples without an answer; they are in no number"),
-    "forward_passes": st.column_config.NumberColumn(
-        "passes", format="localized", width=80, help="forward passes that this cell needs when it is run alone"
-    ),
-    "seconds": st.column_config.NumberColumn("seconds", format="%.2f", width=80, help="asking and deciding, run alone"),
-    "suites_missing": st.column_config.NumberColumn("missing", help="suites that others have and this row lacks"),
-}
+MEAN, ROBUST = "mean", "robust"
+CELL = ["model", "method", "decoding"]
+OPTIONAL = {
+    "origin": "origin", "family": "family", "size_b": "size", "n_failed": "failed samples", "n_near_ties": "near ties",
+    "device": "device", "run_id": "run",
+}  # fmt: skip
+"""Columns that stand in the table where someone wants them; the others are always there."""
 
 
 def show() -> None:
     st.title("Leaderboard", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
-        axes, measured = shared.read(pages.axes, campaign), shared.read(pages.measured, campaign)
+        axes = shared.read(pages.axes, campaign)
         suites = shared.axis(axes, "suites")
         suite = shared.choose("Suite", "suite", [ALL, *suites] if len(suites) > 1 else suites)
-        known = measured if suite == ALL else measured.filter(pl.col("suite") == suite)
-        metric = shared.choose("Metric", "metric", known["metric"].unique(maintain_order=True).to_list())
-    with st.container(horizontal=True):
+        metric = shared.choose_metric(campaign, None if suite == ALL else suite)
+        order = shared.choose("Order by", "order", [MEAN, ROBUST], help=standings.ROBUST) if suite == ALL else MEAN
+        before = choose_before(campaign)
+    if metric is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = {
             axis: shared.choose_some(axis.capitalize(), axis, shared.axis(axes, axis))
             for axis in ("models", "methods", "decodings")
         }
+        extra = more_filters(campaign, wanted)
     say_what_sharing_saved(campaign)
     if suite == ALL:
-        show_all_suites(campaign, metric, wanted)
+        show_all_suites(campaign, metric, before, wanted, extra, by_robust=order == ROBUST)
     else:
-        show_suite(campaign, suite, metric, wanted)
+        show_suite(campaign, suite, metric, before, wanted, extra)
+
+
+def choose_before(campaign: str) -> str | None:
+    """The campaign that changes are counted from: the last one before this, unless someone chooses another, or none."""
+    others = pages.newest_first(shared.results(), shared.read(standings.earlier_campaigns, campaign))
+    if not others:
+        return None
+    chosen = shared.choose("Change since", "before", [NO_OTHER, *others], default=others[0])
+    return None if chosen == NO_OTHER else chosen
+
+
+def more_filters(campaign: str, wanted: dict[str, list[str]]) -> list[str]:
+    """Filters that are needed less often, and the columns of the table."""
+    models = shared.read(standings.models_of, campaign)
+    families = models["family"].drop_nulls().unique().sort().to_list()
+    sizes = [f"{size:g}B" for size in models["size_b"].drop_nulls().unique().sort()]
+    with st.popover("More", icon=":material/tune:"):
+        if len(families) > 1:
+            wanted["families"] = shared.choose_some("Families", "families", families)
+        if sizes:
+            wanted["sizes"] = shared.choose_some("Sizes", "sizes", sizes)
+        wanted["origins"] = shared.choose_some("Origins", "origins", shared.read(standings.origins_of, campaign))
+        titles = shared.choose_some("More columns", "columns", list(OPTIONAL.values()), placeholder="none")
+    return [name for name, title in OPTIONAL.items() if title in titles]
 
 
 def say_what_sharing_saved(campaign: str) -> None:
@@ -65,32 +86,29 @@ def say_what_sharing_saved(campaign: str) -> None:
 
 def filtered(table: pl.DataFrame, wanted: dict[str, list[str]]) -> pl.DataFrame:
     """The chosen rows; a rank stays the rank among all."""
+    of = {
+        "families": pl.col("family"),
+        "sizes": pl.format("{}B", pl.col("size_b").map_elements("{:g}".format, pl.String)),
+    }
     for axis, names in wanted.items():
         if names:
-            table = table.filter(pl.col(axis.removesuffix("s")).is_in(names))
+            table = table.filter(of.get(axis, pl.col(axis.removesuffix("s"))).is_in(names))
     return table
 
 
 def named(table: pl.DataFrame) -> pl.DataFrame:
     """`row`: what tells the rows apart, and no more."""
-    cell = ["model", "method", "decoding"]
-    parts = [pl.col(name) for name in cell if table[name].n_unique() > 1] or [pl.col("method")]
+    parts = [pl.col(name) for name in CELL if table[name].n_unique() > 1] or [pl.col("method")]
     if "seed" in table.columns:
-        twin = pl.len().over(cell) > 1
-        parts.append(pl.when(twin).then(pl.format("seed {}", "seed")))
+        parts.append(pl.when(pl.len().over(CELL) > 1).then(pl.format("seed {}", "seed")))
     return table.with_columns(pl.concat_str(parts, separator=" · ", ignore_nulls=True).alias("row"))
 
 
-def with_interval(table: pl.DataFrame) -> pl.DataFrame:
-    texts = [
-        None if low is None else f"{low:.3f} – {high:.3f}" for low, high in table.select("low", "high").iter_rows()
-    ]
-    return table.with_columns(pl.Series("interval", texts, dtype=pl.String))
-
-
-def show_suite(campaign: str, suite: str, metric: str, wanted: dict[str, list[str]]) -> None:
-    every = shared.read(pages.board, campaign, suite, metric=metric)
-    table = named(with_interval(filtered(every, wanted)))
+def show_suite(
+    campaign: str, suite: str, metric: str, before: str | None, wanted: dict[str, list[str]], extra: list[str]
+) -> None:
+    every = shared.read(standings.standings, campaign, suite, metric=metric, before=before)
+    table = named(listing.with_texts(filtered(every, wanted)))
     if table.is_empty():
         st.info("No run has all that is chosen above.")
         return
@@ -98,91 +116,90 @@ def show_suite(campaign: str, suite: str, metric: str, wanted: dict[str, list[st
     if not top.is_empty():
         # Of all models, so that a filter changes nobody's colour.
         models = shared.axis(shared.read(pages.axes, campaign), "models")
-        st.altair_chart(charts.intervals(top, metric=metric, models=models), width="stretch")
-    columns = ["rank", "model", "method", "decoding", "seed", "value", "interval", "n", "unparsed", "n_failed"]
-    columns += ["forward_passes", "seconds"]
-    if table["seed"].n_unique() == 1:
-        columns.remove("seed")
-    if not table["n_failed"].sum():
-        columns.remove("n_failed")
+        chart = charts.intervals(
+            top, title=metric, colour="model" if len(models) <= charts.MANY else None, names=models
+        )
+        st.altair_chart(chart, width="stretch")
     say_what_is_listed(table, top.height)
-    picked = st.dataframe(
-        shared.in_percent(table.select(columns).head(LISTED)), column_config=NUMBERS, hide_index=True, on_select="rerun",
-        selection_mode="single-row", key=f"rows {campaign} {suite} {metric}", height="auto",
+    columns = [
+        "rank",
+        "ranks",
+        *CELL,
+        "seed",
+        "value",
+        "interval",
+        "change",
+        "n",
+        "unparsed",
+        "forward_passes",
+        "seconds",
+    ]
+    picked = listing.show(
+        table, f"leaderboard-{campaign}-{suite}-{metric}", columns=worth_a_column(table, columns) + extra, metric=metric,
+        key=f"rows {campaign} {suite} {metric}", everything=table.drop("row", "interval", "ranks"),
     )  # fmt: skip
-    shared.download(table.drop("row", "interval"), f"leaderboard-{campaign}-{suite}-{metric}")
-    if rows := picked.selection.rows:
-        show_run(campaign, table.row(rows[0], named=True))
-    else:
+    if picked is None:
         st.caption("Select a row to see all metrics of its run by group, its settings, and the versions behind it.")
+    else:
+        st.subheader("Run", anchor=False)
+        run_parts.show(shared.read(find_run, table["run_id"][picked]))
+
+
+def worth_a_column(table: pl.DataFrame, columns: list[str]) -> list[str]:
+    """Without columns that say nothing here: one seed for all, no range, nothing to compare with."""
+    dull = {name for name in ("ranks", "change") if name in table.columns and table[name].count() == 0}
+    dull |= {"seed"} if table["seed"].n_unique() == 1 else set()
+    return [name for name in columns if name in table.columns and name not in dull]
 
 
 def say_what_is_listed(table: pl.DataFrame, drawn: int, first: str = "") -> None:
     said = f"The best {drawn} of {table.height:,} rows are drawn; the table has them all."
     if table.height <= drawn:
         said = "The table of what is drawn:"
-    elif table.height > LISTED:
-        said = f"The best {drawn} of {table.height:,} rows are drawn, the best {LISTED:,} listed; the download has all."
     st.caption(first + said + " Intervals are 95 %, clustered by image.")
 
 
-def show_run(campaign: str, row: dict[str, object]) -> None:
-    """What a number must carry: every metric and group, what it cost, and the versions behind it."""
-    st.subheader("Run", anchor=False)
-    st.text(f"{row['row']} · run {row['run_id']}")
-    left, right = st.columns([3, 2])
-    metrics = with_interval(shared.read(leaderboard.metrics_of, row["run_id"]))
-    left.dataframe(metrics.select("metric", "subset", "value", "interval", "n"), column_config=NUMBERS, hide_index=True)
-    run = shared.read(leaderboard.runs, campaign).filter(pl.col("run_id") == row["run_id"]).to_dicts()[0]
-    facts = {name: run[name] for name in ("status", "device", "dtype", "git_revision", "n_near_ties", "error")}
-    facts |= {"suite preparation": run["suite_key"], "model identity": run["model_key"]}
-    facts |= {f"{part} settings": json.dumps(value) for part, value in json.loads(run["settings"]).items()}
-    facts |= {f"version of {name}": value for name, value in json.loads(run["versions"]).items()}
-    named_facts = [(name, str(value)) for name, value in facts.items() if value is not None]
-    right.dataframe(pl.DataFrame(named_facts, schema=["what", "value"], orient="row"), hide_index=True)
-
-
-def show_all_suites(campaign: str, metric: str, wanted: dict[str, list[str]]) -> None:
+def show_all_suites(
+    campaign: str, metric: str, before: str | None, wanted: dict[str, list[str]], extra: list[str], *, by_robust: bool
+) -> None:
     """The mean over suites, and the suites that it is the mean of: as the big leaderboards show it."""
-    means = named(filtered(shared.read(leaderboard.overall, campaign, metric), wanted))
-    if means.is_empty():
+    every = shared.read(standings.over_all_suites, campaign, metric, before=before, by_robust=by_robust)
+    table = named(filtered(every, wanted))
+    if table.is_empty():
         st.info("No run has all that is chosen above.")
         return
-    every = filtered(shared.read(pages.board, campaign, metric=metric), wanted)
-    keys = ["model", "method", "decoding"]
-    top = means.head(DRAWN)
-    drawn = every.join(top.select(*keys, "row"), on=keys, how="inner").filter(pl.col("value").is_not_null())
-    suites = [
-        suite for suite in shared.axis(shared.read(pages.axes, campaign), "suites") if suite in set(every["suite"])
-    ]
-    st.altair_chart(charts.across_suites(top, drawn, suites=suites, metric=metric), width="stretch")
-    wide = every.pivot(on="suite", index=keys, values="value", aggregate_function="mean")
-    cost = every.group_by(keys).agg(pl.col("unparsed").mean(), pl.col("forward_passes").sum(), pl.col("seconds").sum())
-    table = means.join(wide, on=keys, how="left", maintain_order="left").join(
-        cost, on=keys, how="left", maintain_order="left"
+    top = table.head(DRAWN)
+    suites = shared.axis(shared.read(pages.axes, campaign), "suites")
+    board = filtered(
+        shared.read(pages.board, campaign, metric=metric),
+        {name: wanted[name] for name in ("models", "methods", "decodings")},
     )
+    drawn = board.join(top.select(*CELL, "row"), on=CELL, how="inner").filter(pl.col("value").is_not_null())
+    st.altair_chart(charts.across_suites(top, drawn, suites=suites, metric=metric), width="stretch")
     columns = [
         "rank",
-        *keys,
+        *CELL,
         "mean_over_suites",
+        "robust",
+        "weakest",
+        "change",
         *suites,
         "suites_missing",
         "n",
         "unparsed",
-        "forward_passes",
-        "seconds",
     ]
+    columns += ["forward_passes", "seconds", *[name for name in extra if name in ("origin", "family", "size_b")]]
     if not table["suites_missing"].sum():
         columns.remove("suites_missing")
+    if "change" not in table.columns or not table["change"].count():
+        columns.remove("change")
     say_what_is_listed(table, top.height, "Dots are suites, the grey tick is their mean. ")
-    numbers = {suite: st.column_config.NumberColumn(suite, format="%.3f") for suite in suites}
-    listed = shared.in_percent(table.select(columns).head(LISTED))
-    st.dataframe(listed, column_config=NUMBERS | numbers, hide_index=True)
-    st.caption(
-        "The mean counts each suite once and has no interval: suites are no sample of anything. "
-        "n, passes and seconds are sums."
-    )
-    shared.download(table.drop("row"), f"leaderboard-{campaign}-all-{metric}")
+    listing.show(
+        table, f"leaderboard-{campaign}-all-{metric}", columns=[name for name in columns if name in table.columns],
+        metric=metric, everything=table.drop("row"),
+    )  # fmt: skip
+    st.caption(f"{standings.ROBUST}. Neither has an interval: suites are no sample of anything, and the lowest of noisy numbers "
+               "is biased low. n, passes and seconds are sums.")  # fmt: skip
 
 
 show()

@@ -6,40 +6,50 @@ import json
 from typing import Any
 
 import distributions
-import numpy as np
+import listing
 import polars as pl
+import sample_parts
 import shared
 import streamlit as st
 
 from mmplat import leaderboard
-from mmplat.errors import ArtifactError
 from mmplat.leaderboard import pages
+from mmplat.leaderboard.comparing import find_run
 
 Row = dict[str, Any]
-EVERY = "all"
+EVERY, ALONE = "all", "–"
+RIGHT, THERE = pl.col("correct"), pl.col("other_correct")
 VERDICTS = {
     EVERY: pl.lit(True),
-    "wrong": pl.col("correct") == False,  # noqa: E712
-    "right": pl.col("correct"),
+    "wrong": RIGHT.not_(),
+    "right": RIGHT,
     "near tie": pl.col("near_tie"),
     "no label": pl.col("answer").is_null() & pl.col("error").is_null(),
     "not answered": pl.col("error").is_not_null(),
 }
-ENLARGED_PX = 320
+BESIDE = {
+    "wrong here, right beside": RIGHT.not_() & THERE,
+    "right here, wrong beside": RIGHT & THERE.not_(),
+    "another answer beside": pl.col("answer").ne_missing(pl.col("other_answer")) & THERE.is_not_null(),
+}
+"""What can be asked of a sample where a second run is looked at beside the first."""
+PARTS = ("model", "method", "decoding")
+LIST = ["sample_id", "question", "gold", "answer", "other_answer", "correct", "other_correct", "p_correct", "near_tie"]
 
 
 def show() -> None:
     st.title("Samples", anchor=False)
     run = choose_run()
     if run is None:
-        st.info("This model has no run on this suite.")
+        st.info("This model has no run on this suite with this method and decoding. Choose another.")
         return
     listed = chosen_samples(run)
     if listed.is_empty():
-        st.info("No sample is like this. Choose another answer or group above.")
+        st.info("No sample is like this. Choose another answer or group above, or look for another text.")
         return
     sample_id = step_through(listed["sample_id"].to_list())
     show_sample(run, sample_id)
+    list_samples(listed, f"samples-{run['run_id']}")
 
 
 def choose_run() -> Row | None:
@@ -48,38 +58,54 @@ def choose_run() -> Row | None:
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
         suite = shared.choose("Suite", "suite", shared.axis(axes, "suites"))
-        model = shared.choose("Model", "model", shared.axis(axes, "models"))
-        method = shared.choose("Method", "method", shared.axis(axes, "methods"))
-        decoding = shared.choose("Decoding", "decoding", shared.axis(axes, "decodings"))
-        of_pair = shared.read(leaderboard.runs, campaign).filter(
-            pl.col("model") == model, pl.col("suite") == suite, pl.col("status") != "failed"
-        )
-        mine = of_pair.filter(pl.col("method") == method, pl.col("decoding") == decoding).sort("seed")
+        chosen = {part: shared.choose(part.capitalize(), part, shared.axis(axes, f"{part}s")) for part in PARTS}
+        mine = shared.read(pages.cells_of, campaign, [suite]).filter(**chosen).sort("seed")
         if mine.height > 1:
             seed = shared.choose("Seed", "seed", [str(each) for each in mine["seed"]])
-            mine = mine.filter(pl.col("seed") == int(seed))
-    return mine.to_dicts()[0] if mine.height else None
+            mine = mine.filter(seed=int(seed))
+    return shared.read(find_run, mine["run_id"][0]) if mine.height else None
 
 
 def chosen_samples(run: Row) -> pl.DataFrame:
     """Samples of the run's suite that fit the filters, in the suite's order."""
-    every = shared.read(pages.verdicts, run["run_id"])
-    groups = [json.loads(each) for each in every["groups"]]
     with st.container(horizontal=True):
-        verdict = shared.choose("Answer of this run", "answer", list(VERDICTS))
-        keep = every.select(VERDICTS[verdict].fill_null(False).alias("keep"))["keep"]
-        if len(keep) == 1:
-            keep = pl.Series("keep", [bool(keep[0])] * every.height)
-        for name in sorted({name for each in groups for name in each}):
-            values = sorted({each[name] for each in groups if name in each})
-            value = shared.choose(name, f"group {name}", [EVERY, *values])
-            if value != EVERY:
-                keep &= pl.Series([each.get(name) == value for each in groups])
-    return every.filter(keep)
+        other = choose_beside(run)
+        verdict = shared.choose("Answer of this run", "answer", [*VERDICTS, *(BESIDE if other else {})])
+        sought = shared.choose_text("Question contains", "text")
+        every = (
+            shared.read(pages.verdicts_beside, run["run_id"], other)
+            if other
+            else shared.read(pages.verdicts, run["run_id"])
+        )
+        fits = (VERDICTS | BESIDE)[verdict].fill_null(False)
+        if sought:
+            fits &= pl.col("question").str.to_lowercase().str.contains(sought.lower(), literal=True)
+        return every.filter(fits & of_groups(every["groups"]))
+
+
+def choose_beside(run: Row) -> str | None:
+    """Another run on the same samples, which differs from this one in one thing: so a choice says what it changes."""
+    siblings = shared.read(pages.runs_beside, run["campaign"], run["run_id"])
+    chosen = shared.choose(
+        "Beside", "beside", [ALONE, *siblings["change"]], help="the same run, with one thing changed"
+    )
+    return None if chosen == ALONE else siblings.filter(change=chosen)["run_id"][0]
+
+
+def of_groups(groups: pl.Series) -> pl.Expr:
+    """A choice for each group that the suite reports."""
+    said = [json.loads(each) for each in groups]
+    keep = pl.lit(True)
+    for name in sorted({name for each in said for name in each}):
+        values = sorted({each[name] for each in said if name in each})
+        value = shared.choose(name, f"group {name}", [EVERY, *values])
+        if value != EVERY:
+            keep &= pl.lit(pl.Series([each.get(name) == value for each in said]))
+    return keep
 
 
 def step_through(ids: list[str]) -> str:
-    """Previous, next, and a number to jump to; the sample is part of the address."""
+    """Previous, next (also by the arrow keys), and a number to jump to; the sample is part of the address."""
     asked = shared.from_address("sample")
     if asked is not None:
         st.session_state["sample"] = asked[0]
@@ -89,16 +115,14 @@ def step_through(ids: list[str]) -> str:
     position = ids.index(current) if current in ids else 0
     st.session_state["position"] = position + 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.button(
-            "Previous", icon=":material/chevron_left:", disabled=position == 0, on_click=_go, args=(ids, position - 1)
-        )
-        st.button(
-            "Next",
-            icon=":material/chevron_right:",
-            disabled=position + 1 == len(ids),
-            on_click=_go,
-            args=(ids, position + 1),
-        )
+        for label, icon, key, to in (
+            ("Previous", "left", "Left", position - 1),
+            ("Next", "right", "Right", position + 1),
+        ):
+            st.button(
+                label, icon=f":material/chevron_{icon}:", disabled=not 0 <= to < len(ids), on_click=_go, args=(ids, to),
+                shortcut=key,
+            )  # fmt: skip
         st.number_input(
             f"Sample, 1 to {len(ids):,}", 1, len(ids), key="position", width=150,
             on_change=lambda: _go(ids, st.session_state["position"] - 1),
@@ -115,9 +139,10 @@ def show_sample(run: Row, sample_id: str) -> None:
     sample = shared.read(leaderboard.sample, run["suite"], sample_id, run["suite_key"]).to_dicts()[0]
     left, right = st.columns([1, 2], gap="large")
     with left:
-        show_images(sample)
+        sample_parts.show_images(sample)
     with right:
-        show_question(sample, sample_id)
+        sample_parts.show_question(sample, sample_id)
+    sample_parts.show_conditions(run, sample_id)
     views, methods = st.columns(2, gap="large")
     with views:
         distributions.show_views(run, sample)
@@ -125,36 +150,13 @@ def show_sample(run: Row, sample_id: str) -> None:
         distributions.show_methods(run, sample)
 
 
-def show_images(sample: Row) -> None:
-    for name in sample["images"]:
-        try:
-            small = pages.picture(str(sample["folder"]), name)
-        except ArtifactError as error:
-            st.warning("The image cannot be shown.", icon=":material/broken_image:")
-            st.text(str(error))
-        else:
-            st.image(enlarged(small))
-    if not sample["images"]:
-        st.info("This sample has no image.")
-
-
-def enlarged(picture: np.ndarray) -> np.ndarray:
-    """Whole pixels, repeated: a 32 × 32 picture would be a blur otherwise. A picture that is large enough is as it is."""
-    times = max(1, ENLARGED_PX // max(picture.shape[:2]))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def show_question(sample: Row, sample_id: str) -> None:
-    """Literally: a question may hold Markdown, LaTeX or HTML, and is shown as the model reads it."""
-    st.caption("Question")
-    st.code(sample["question"], language=None, wrap_lines=True)
-    gold = ["✓" if label == sample["gold"] else "" for label in sample["labels"]]
-    answers = pl.DataFrame({"label": sample["labels"], "gold": gold})
-    if len(sample["options"]) == len(sample["labels"]):
-        answers.insert_column(1, pl.Series("option", sample["options"], dtype=pl.String))
-    st.dataframe(answers, hide_index=True, width="content")
-    groups = "  ·  ".join(f"{name}: {value}" for name, value in json.loads(sample["groups"]).items())
-    st.text("  ·  ".join(part for part in (groups, f"sample: {sample_id}") if part))
+def list_samples(listed: pl.DataFrame, name: str) -> None:
+    """All that fit the filters; selecting one goes there."""
+    columns = [column for column in LIST if column in listed.columns]
+    with st.expander(f"All {listed.height:,} samples that are chosen", icon=":material/list:"):
+        picked = listing.show(listed, name, columns=columns, key=f"list {name} {listed.height}")
+        if picked is not None:
+            shared.link("samples", "Go to this sample", **{**shared.chosen(), "sample": listed["sample_id"][picked]})
 
 
 show()

@@ -65,6 +65,14 @@ class Results:
     def heartbeats(self) -> Iterable[Path]:
         return (self.root / "batches").glob("*.heartbeat.json")
 
+    def training(self, key: str) -> Path:
+        """A fine-tuning as the plan wrote it; named by content, never rewritten."""
+        return self.root / "trained" / f"{key}.json"
+
+    def trained(self, key: str) -> Path:
+        """model/ (a checkpoint or an adapter), losses.jsonl, seen.json (what it was trained on), card.json (last)."""
+        return self.root / "trained" / key
+
     @property
     def schedule(self) -> Path:
         """Campaigns that run unattended: a folder each, and a summary of each failure."""
@@ -97,6 +105,15 @@ class Results:
     def diagnostic(self, campaign: str, name: str, suffix: str) -> Path:
         """What `mmplat diagnose` found: a table (parquet) and a figure (svg)."""
         return self.campaign(campaign) / "diagnostics" / f"{name}.{suffix}"
+
+    @property
+    def builds(self) -> Path:
+        """Benchmarks that `mmplat spubench` builds, a folder each."""
+        return self.root / "spubench"
+
+    def build(self, name: str) -> Path:
+        """What each stage of a build found (`<stage>.json` last), images/, reviews.jsonl, release/."""
+        return self.builds / safe_name(name)
 
     @property
     def replies(self) -> Path:

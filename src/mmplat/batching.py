@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mmplat.errors import ArtifactError
-from mmplat.records import PLACES, Batch, BatchSuite, Demand, ModelSpec, Shard, SuiteSpec, ViewSpec, Writing
+from mmplat.records import PLACES, Batch, BatchSuite, Demand, ModelSpec, Needs, Shard, SuiteSpec, ViewSpec, Writing
 
 PairKey = tuple[str, str, str, str]
 Rate = Callable[[ModelSpec], float | None]
@@ -82,14 +82,18 @@ class Job:
 
     def resources(self) -> dict[str, int | str]:
         """What to ask a cluster for, in Snakemake's words; only what the grid says and what follows from the estimate."""
-        needs = self.batch.model.needs
-        said = {
-            "gpu": needs.gpus,
-            "gpu_model": needs.gpu_type,
-            "mem_mb": None if needs.mem_gb is None else math.ceil(needs.mem_gb * 1024),
-            "runtime": None if self.minutes is None else math.ceil(MARGIN * self.minutes) + LOADING_MIN,
-        }
-        return {name: value for name, value in said.items() if value is not None}
+        needed = resources_of(self.batch.model.needs)
+        return needed if self.minutes is None else {**needed, "runtime": math.ceil(MARGIN * self.minutes) + LOADING_MIN}
+
+
+def resources_of(needs: Needs) -> dict[str, int | str]:
+    """What somebody says that a job needs, in Snakemake's words."""
+    said = {
+        "gpu": needs.gpus,
+        "gpu_model": needs.gpu_type,
+        "mem_mb": None if needs.mem_gb is None else math.ceil(needs.mem_gb * 1024),
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 class Default(Protocol):
@@ -100,12 +104,14 @@ class Default(Protocol):
     def evaluate(self, *args: Any, **kwargs: Any) -> Default: ...
 
 
-def resource(job: Job, name: str, defaults: Mapping[str, Default], wildcards: Any, **known: Any) -> int | str:
-    """One resource of a job, else the profile's default, else nothing (0 and "" say nothing to an executor).
+def resource(
+    needed: Mapping[str, int | str], name: str, defaults: Mapping[str, Default], wildcards: Any, **known: Any
+) -> int | str:
+    """One resource that a job needs, else the profile's default, else nothing (0 and "" say nothing to an executor).
 
     A rule's function must give a value, so Snakemake never comes to its own default for it.
     """
-    said = job.resources().get(name)
+    said = needed.get(name)
     if said is None and name in defaults:
         said = defaults[name].evaluate(wildcards, **known).value
     return said if said is not None else "" if name in WORDS else 0

@@ -12,18 +12,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmplat.conditions import bind as bind_condition
-from mmplat.conditions import catalog as conditions
+from mmplat.conditioning import ConditionEntry, bind_for
 from mmplat.decoding.configs import checked, name_of, parse_decoding, sets
 from mmplat.documents import Document, read_text, validated
-from mmplat.errors import ConfigError, DuplicateName
+from mmplat.errors import DuplicateName
 from mmplat.judges import JudgeEntry, JudgeSpec
 from mmplat.judges import bind as bind_judge
 from mmplat.methods import bind as bind_method
 from mmplat.models import bind as bind_model
-from mmplat.records import ConditionSpec, DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
+from mmplat.recipes import TrainingJob, trained_name
+from mmplat.recipes import bind as bind_training
+from mmplat.records import DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
 from mmplat.suites import bind as bind_suite
-from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
 
 
@@ -37,6 +37,7 @@ class ModelEntry(Entry):
     """A model: a known name, or any name with a path."""
 
     name: str
+    trained: str | None = Field(None, description="fine-tuned first by this recipe: of config/recipes/, or a path")
     path: str | None = Field(None, description="local checkpoint folder, or a hub name")
     family: str | None = Field(None, description="read from config.json, or known from the hub name, otherwise")
     revision: str | None = Field(None, description="commit of a hub name")
@@ -50,14 +51,6 @@ class ModelEntry(Entry):
     device_map: str | None = Field(None, description="auto: a model larger than one GPU; in no key")
     needs: Needs = Field(Needs(), description="what its jobs need of a cluster; in no key")
     params: dict[str, Any] = Field(default_factory=dict)
-
-
-class ConditionEntry(Entry):
-    """What is changed about the samples of a suite; `as` gives it another name."""
-
-    name: str
-    as_: str = Field("", alias="as")
-    params: dict[str, float | int | str] = Field(default_factory=dict)
 
 
 class SuiteEntry(Entry):
@@ -134,6 +127,8 @@ class Grid:
     source: str
     judges: Mapping[str, JudgeSpec] = field(default_factory=dict)
     """Who scores the written answers of a suite, by its name."""
+    trainings: Mapping[str, TrainingJob] = field(default_factory=dict)
+    """How its trained models come about, by their names."""
 
     @property
     def cells(self) -> int:
@@ -150,13 +145,20 @@ def load_grid(path: Path) -> Grid:
     return parse_grid(read_text(path, what="grid file", hint=hint), source=str(path))
 
 
-def parse_grid(text: str, *, source: str = "grid", contents: Mapping[str, str] | None = None) -> Grid:
+def parse_grid(
+    text: str,
+    *,
+    source: str = "grid",
+    contents: Mapping[str, str] | None = None,
+    trainings: Mapping[str, TrainingJob] | None = None,
+) -> Grid:
     """The grid that `text` spells; errors name the line in `source`.
 
-    `contents` is what lay in the files of its suites when it was planned, by the suite's name: they may be gone by now.
+    `contents` is what lay in the files of its suites when it was planned, by the suite's name: they may be gone by now. So may
+    the recipes of its `trainings`, by the model's name.
     """
     document = Document(text, source)
-    return _resolve(validated(GridFile, document, what="a grid"), document, contents or {})
+    return _resolve(validated(GridFile, document, what="a grid"), document, contents or {}, trainings or {})
 
 
 def json_schema() -> dict[str, Any]:
@@ -164,12 +166,15 @@ def json_schema() -> dict[str, Any]:
     return GridFile.model_json_schema()
 
 
-def _resolve(file: GridFile, document: Document, contents: Mapping[str, str]) -> Grid:
+def _resolve(
+    file: GridFile, document: Document, contents: Mapping[str, str], planned: Mapping[str, TrainingJob]
+) -> Grid:
     """Every name of the file looked up; the first unknown one is an error with its line."""
+    found = [_model(entry, planned, document.at("models", i)) for i, entry in enumerate(file.models)]
     suites_of = [_suites(e, file.limit, contents, document, i) for i, e in enumerate(file.suites)]
     grid = Grid(
         campaign=file.campaign,
-        models=tuple(_model(e, document.at("models", i)) for i, e in enumerate(file.models)),
+        models=tuple(model for model, _ in found),
         suites=tuple(suite for some in suites_of for suite in some),
         decodings=_decodings(file.decodings, document),
         methods=tuple(_method(e, document.at("methods", i)) for i, e in enumerate(file.methods)),
@@ -177,6 +182,7 @@ def _resolve(file: GridFile, document: Document, contents: Mapping[str, str]) ->
         views=tuple(_view(e, document.at("views", i)) for i, e in enumerate(file.views)),
         text=document.text,
         source=document.source,
+        trainings={model.name: job for model, job in found if job is not None},
     )
     grid = replace(grid, judges=_judges(file.suites, suites_of, document))
     _no_twins("models", [spec.name for spec in grid.models], document)
@@ -187,10 +193,17 @@ def _resolve(file: GridFile, document: Document, contents: Mapping[str, str]) ->
     return grid
 
 
-def _model(entry: str | ModelEntry, where: str) -> ModelSpec:
+def _model(
+    entry: str | ModelEntry, planned: Mapping[str, TrainingJob], where: str
+) -> tuple[ModelSpec, TrainingJob | None]:
+    """A model, and how it comes about where it is trained first."""
     if isinstance(entry, str):
-        return bind_model(entry, where=where)
-    return bind_model(entry.name, entry.model_dump(exclude={"name"}, exclude_unset=True), where=where)
+        return bind_model(entry, where=where), None
+    base = bind_model(entry.name, entry.model_dump(exclude={"name", "trained"}, exclude_unset=True), where=where)
+    if entry.trained is None:
+        return base, None
+    job = planned.get(trained_name(base, entry.trained)) or bind_training(base, entry.trained, where=where)
+    return job.of(base), job
 
 
 def _suites(
@@ -211,26 +224,10 @@ def _suites(
     prefix = f"{suite.name}@"
     known = {name.removeprefix(prefix): content for name, content in contents.items() if name.startswith(prefix)}
     places = [document.at("suites", index, "conditions", j) for j in range(len(entry.conditions))]
-    found = [_condition(c, suite, known, place) for c, place in zip(entry.conditions, places, strict=True)]
+    found = [
+        bind_for(suite, one, contents=known, where=place) for one, place in zip(entry.conditions, places, strict=True)
+    ]
     return [suite, *(suite.under(condition) for condition in found)]
-
-
-def _condition(entry: str | ConditionEntry, suite: SuiteSpec, contents: Mapping[str, str], where: str) -> ConditionSpec:
-    entry = ConditionEntry(name=entry) if isinstance(entry, str) else entry
-    condition = bind_condition(entry.name, entry.params, as_name=entry.as_, contents=contents, where=where)
-    changes, allowed = conditions.get(condition.kind).changes, _allowed(suites.get(suite.kind).needs)
-    if condition.kind not in allowed:
-        raise ConfigError(
-            f"Condition {entry.name!r}{where} changes the {changes}, and that is where the answers of suite {suite.name!r} are "
-            f"found: other answers would be right. Allowed here: {', '.join(allowed) or 'none'}."
-        )
-    return condition
-
-
-def _allowed(needs: str) -> list[str]:
-    """Conditions that leave alone what a suite needs."""
-    kept = ("image", "text") if needs == "both" else (needs,)
-    return [name for name, condition in conditions.items() if condition.changes not in kept]
 
 
 def _judges(

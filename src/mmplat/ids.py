@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 ID_LENGTH = 16  # hex digits = 64 bits: a million ids collide with probability 3e-8
+NOTES = ("card.json", "README.md")
+"""Files of a checkpoint that say something about it and change nothing of what it says."""
 
 
 def canonical_json(value: Any) -> str:
@@ -36,7 +38,7 @@ def file_id(path: Path, *, length: int = ID_LENGTH) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:length]
 
 
-def folder_id(folder: Path, *, length: int = ID_LENGTH, ignore: tuple[str, ...] = ("card.json", "README.md")) -> str:
+def folder_id(folder: Path, *, length: int = ID_LENGTH, ignore: tuple[str, ...] = NOTES) -> str:
     """Hash of names and contents of all files below `folder` but `ignore`: the revision of a local checkpoint."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ignore):

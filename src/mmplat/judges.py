@@ -44,8 +44,7 @@ class JudgeSpec(Record):
     @property
     def settings(self) -> dict[str, Any]:
         """What determines its judgments, as far as a grid says it."""
-        said = {name: value for name, value in self.model.params.items() if name not in WITHOUT_EFFECT}
-        return {"params": said, "rubric": self.rubric, "version": self.version}
+        return {"params": said_by(self.model), "rubric": self.rubric, "version": self.version}
 
 
 def bind(entry: JudgeEntry, suite: SuiteSpec, *, where: str = "") -> JudgeSpec:
@@ -57,14 +56,24 @@ def bind(entry: JudgeEntry, suite: SuiteSpec, *, where: str = "") -> JudgeSpec:
             f"judge: {', '.join(name for name, one in suites.items() if one.rubric)}."
         )
     rubric = rubrics.get(entry.rubric or own, where=where)
-    refused = [name for name in MEANINGLESS if name in entry.params]
+    model = bind_writer("judge", entry.params, prompted_by="rubric", where=where)
+    return JudgeSpec(model=model, rubric=rubric.name, version=rubric.version)
+
+
+def bind_writer(name: str, params: Mapping[str, Any], *, prompted_by: str, where: str = "") -> ModelSpec:
+    """An endpoint that writes one whole reply to each prompt of ours: a judge, or whoever writes and checks questions."""
+    refused = [param for param in MEANINGLESS if param in params]
     if refused:
         raise ConfigError(
-            f"The judge{where} has params.{', params.'.join(refused)}, which mean nothing for a judge: its rubric says what it "
-            "is asked, and it writes one reply. Remove them."
+            f"The {name}{where} has params.{', params.'.join(refused)}, which mean nothing for a {name}: its {prompted_by} says "
+            "what it is asked, and it writes one reply. Remove them."
         )
     try:
-        model = bind_model("judge", {"family": "endpoint", "params": {**DEFAULTS, **entry.params, **FIXED}})
+        return bind_model(name, {"family": "endpoint", "params": {**DEFAULTS, **params, **FIXED}})
     except ConfigError as error:
-        raise ConfigError(f"The judge{where}: {error}") from error
-    return JudgeSpec(model=model, rubric=rubric.name, version=rubric.version)
+        raise ConfigError(f"The {name}{where}: {error}") from error
+
+
+def said_by(model: ModelSpec) -> dict[str, Any]:
+    """The parameters of such an endpoint that its replies depend on."""
+    return {name: value for name, value in model.params.items() if name not in WITHOUT_EFFECT}

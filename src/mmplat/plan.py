@@ -26,6 +26,7 @@ from mmplat.methods import bind as bind_method
 from mmplat.metrics import catalog as metrics
 from mmplat.models import families
 from mmplat.possible import why_not
+from mmplat.recipes import TrainingJob
 from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.rubrics import catalog as rubrics
 from mmplat.suites import catalog as suites
@@ -127,6 +128,9 @@ class Plan:
 
     def job(self, key: str) -> Job:
         return self._jobs_by_key[key]
+
+    def training(self, key: str) -> TrainingJob:
+        return {job.key: job for job in self.grid.trainings.values()}[key]
 
     def jobs_of(self, pair: Pair) -> tuple[Job, ...]:
         """The jobs that together ask a pair: one, or one per shard."""
@@ -234,11 +238,21 @@ def write_plan(plan: Plan, results: Results) -> Path:
         write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
     for suite in plan.grid.suites:
         _write_suite(suite, results)
+    for training in plan.grid.trainings.values():
+        write_training(training, results)
     path = results.plan(plan.grid.campaign)
     said = describe(plan)
     if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
         write_json(path, said)
     return path
+
+
+def write_training(job: TrainingJob, results: Results) -> Path:
+    """What to train, and on what; `mmplat train` reads it."""
+    for suite in job.suites:
+        _write_suite(suite, results)
+    write_json_once(results.training(job.key), job.model_dump(mode="json"))
+    return results.training(job.key)
 
 
 def _write_suite(suite: SuiteSpec, results: Results) -> None:
@@ -288,6 +302,7 @@ def describe(plan: Plan) -> dict[str, Any]:
             }
             for s in plan.skipped
         ],
+        **({"trainings": _trainings(plan.grid)} if plan.grid.trainings else {}),
         "minutes_per_job": plan.cut.minutes_per_job,
         "batches": describe_jobs(plan.jobs),
         "versions": _versions(plan),
@@ -295,6 +310,10 @@ def describe(plan: Plan) -> dict[str, Any]:
         "forwards": plan.forwards,
         "forwards_cell_by_cell": plan.forwards_cell_by_cell,
     }
+
+
+def _trainings(grid: Grid) -> dict[str, Any]:
+    return {name: job.model_dump(mode="json") for name, job in grid.trainings.items()}
 
 
 def _described(pair: Pair) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from mmplat.methods import Method
 from mmplat.models import families
 from mmplat.records import ModelSpec, SuiteSpec
 from mmplat.suites import catalog as suites
+from mmplat.views import catalog as view_kinds
 
 
 def why_not(method: Method, seed: int, suite: SuiteSpec, model: ModelSpec, grid: Grid) -> str | None:
@@ -20,16 +21,20 @@ def why_not(method: Method, seed: int, suite: SuiteSpec, model: ModelSpec, grid:
     if suite.answers == "text" and method.combine is None:
         return "the method works on labels, so it has nothing to say about answers in words"
     if suite.answers == "labels" and method.written_only:
-        return "it reasons before it answers, so no first row holds the answer: give the suite `answers: text`"
+        return f"{method.written_only}: give the suite `answers: text`"
     drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)
     if seed != first and not method.stochastic and not drawn:
         return f"no random view, so seed {seed} would repeat seed {first}"
-    if method.references and not _has_images(suite):
+    if method.references and not _has_images(suite) and not _asks_otherwise(method):
         return "the suite has no images, so every reference view equals the sample itself"
+    if suites.get(suite.kind).phrases and families.get(model.family).no_phrases:
+        return families.get(model.family).no_phrases
     if method.binary and suites.get(suite.kind).positive is None:
         return "the suite is no yes/no question, so it has no yes-ratio"
     if method.choices and suites.get(suite.kind).positive is not None:
         return "the suite asks yes/no questions: they list no options that could change places"
+    if method.cued and not _has_cues(suite):
+        return "nothing was put into its questions, so there is no cue to contrast with (docs/misleading.md)"
     for view in method.views:
         reason = unavailable(view.kind)
         if reason:
@@ -37,7 +42,16 @@ def why_not(method: Method, seed: int, suite: SuiteSpec, model: ModelSpec, grid:
     return None
 
 
+def _asks_otherwise(method: Method) -> bool:
+    """One of its views puts the question in other words, which means something without a picture too."""
+    return any(view_kinds.get(view.kind).place == "question" for view in method.views)
+
+
+def _has_cues(suite: SuiteSpec) -> bool:
+    return suite.condition is not None and conditions.get(suite.condition.kind).changes == "instruction"
+
+
 def _has_images(suite: SuiteSpec) -> bool:
-    """A condition may put a picture beside questions that have none."""
-    pictured = suite.condition is not None and conditions.get(suite.condition.kind).changes == "image"
-    return pictured or suites.get(suite.kind).images
+    """A condition may put a picture beside questions that have none, or take it away."""
+    images = None if suite.condition is None else conditions.get(suite.condition.kind).images
+    return suites.get(suite.kind).images if images is None else images

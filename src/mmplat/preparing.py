@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -212,9 +213,17 @@ def _metadata(spec: SuiteSpec, samples: list[Sample], left_out: list[LeftOut]) -
         "n": len(samples),
         "images": len({name for s in samples for name in s.images}),
         "content_id": samples_id(samples),
+        "groups": _group_sizes(spec, samples),
         "left_out": _by_reason(left_out),
         "differs_from_published": [] if spec.limit else _differences(spec, samples),
     }
+
+
+def _group_sizes(spec: SuiteSpec, samples: list[Sample]) -> dict[str, dict[str, int]]:
+    """Samples by each group column that the suite is reported by: counted, whatever the benchmark's paper says."""
+    columns = dict.fromkeys(key for keys in catalog.get(spec.kind).subsets for key in keys)
+    sizes = {column: Counter(s.groups[column] for s in samples if column in s.groups) for column in columns}
+    return {column: dict(sorted(count.items())) for column, count in sizes.items() if count}
 
 
 def _by_reason(left_out: list[LeftOut]) -> dict[str, list[str]]:

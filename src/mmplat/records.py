@@ -153,6 +153,16 @@ class Needs(Record):
     """Forward passes per second (one view of one sample each): an estimate, for sizing jobs until something was measured."""
 
 
+class TrainingSpec(Record):
+    """What a trained model came from, by name; what determines its weights is in its key (`recipes.TrainingJob`)."""
+
+    key: str
+    """Names the folder of its weights below results/trained/."""
+    recipe: str
+    base: str
+    """The model that it was before."""
+
+
 class ModelSpec(Record):
     """A model as the grid names it. `path` is a local folder or a hub name; `dtype: auto` follows the device."""
 
@@ -174,10 +184,12 @@ class ModelSpec(Record):
     device: str = "auto"
     device_map: str | None = None
     needs: Needs = Needs()
+    training: TrainingSpec | None = Field(None, exclude_if=lambda training: training is None)
+    """How it was fine-tuned; its weights lie where `path` or `adapter` says `trained:KEY`."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What determines what the model says: machine settings are in no key."""
+        """What determines what the model says: machine settings are in no key, and a training is named by its weights."""
         return self.model_dump(mode="json", exclude=MACHINE_SETTINGS)
 
     @property
@@ -185,7 +197,7 @@ class ModelSpec(Record):
         return content_id(self.settings)
 
 
-MACHINE_SETTINGS = {"device", "device_map", "needs"}
+MACHINE_SETTINGS = {"device", "device_map", "needs", "training"}
 
 
 class Demand(Record):

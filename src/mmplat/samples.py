@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+MADE = "condition"
+"""Where a sample's `reference` says what a condition did to it."""
+CLEAN = "clean"
+"""Where that says what was asked before."""
+LEADS = "leads"
+"""Where that says which answer a cue leads to: `wrong` or `gold`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,9 @@ class RawSample:
     """What an answer in words is judged by: JSON values that no model sees."""
     stem: str = ""
     """The bare question as it stands in `question`, before options and instructions; empty: `question` is nothing else."""
+    described: Mapping[str, str] = field(default_factory=dict)
+    """Label → what a description of the picture would say if that label were right: for conditions that describe a wrong one.
+    A suite gives it where options do not say so already (yes/no), or in words of its own."""
 
 
 @dataclass(frozen=True, slots=True)

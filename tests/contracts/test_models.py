@@ -7,13 +7,13 @@ import torch
 from builders import Prepared, run_grid
 
 from mmplat.artifacts import Results
+from mmplat.contracts.seeing import FREE
 from mmplat.decoding import distribution, parse_decoding
 from mmplat.errors import ConfigError, IncompatibleCell, ModelError
 from mmplat.models import Ask, bind, families
 from mmplat.models._spelling import one_token_spellings
 from mmplat.preparing import load_samples
 from mmplat.views import bind as view
-from mmplat.views import catalog as views
 
 
 def logits_of(subject, suite, kind, samples=None, pictures=None):
@@ -71,7 +71,7 @@ def test_zero_and_one_are_constant_in_normalised_pixel_space(subject, suite, kin
     assert np.abs(logits_of(subject, suite, kind) - theirs).max() < 1e-4
 
 
-@pytest.mark.parametrize("kind", sorted(set(views) - {"image", "noise"}))
+@pytest.mark.parametrize("kind", FREE)
 def test_image_free_logits_do_not_depend_on_the_image(subject, suite, kind):
     sample = suite.samples[0]
     other = tuple(255 - p for p in suite.pictures(sample))

@@ -152,6 +152,31 @@ class Shelf:
             write_picture(folder / "images" / f"{n:03}.jpg", n)
         return {"path": str(folder)}
 
+    def mmhal_rows(self) -> list[dict[str, Any]]:
+        """Columns of the release: an address per image, and what a detector saw there as a list."""
+        types = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
+        return [
+            {
+                "question_type": types[n % 8],
+                "question_topic": ("animal", "food")[n % 2],
+                "image_id": f"id{n}",
+                "image_src": f"https://images.example/{n % 4}/{n}_o.jpg?size=full",
+                "image_content": ["Cat", f"Thing {n}"],
+                "question": f"What is {n}?",
+                "gt_answer": f"It is {n}.",
+                "model_answer": "",
+            }
+            for n in range(16)
+        ]
+
+    def mmhal(self) -> dict[str, Any]:
+        """Every other image is called by its id."""
+        folder = self.root / "mmhal"
+        for n, row in enumerate(self.mmhal_rows()):
+            write_picture(folder / "images" / f"{row['image_id'] if n % 2 else f'{n}_o'}.jpg", n)
+        (folder / "response_template.json").write_text(json.dumps(self.mmhal_rows()))
+        return {"path": str(folder)}
+
     def coco(self) -> dict[str, Any]:
         folder = self.root / "coco"
         images = [{"id": n, "file_name": f"COCO_val2014_{n:012}.jpg"} for n in range(4)]

@@ -450,7 +450,7 @@ def test_a_job_asks_for_what_its_model_declares_else_for_what_the_profile_says(n
     one = Work(one.model.model_copy(update={"needs": needs}), one.suite, one.views)
     (job,) = jobs_of([one], cut([one], Cut(), None, count, lambda model: model.needs.samples_per_s), Demand())
     given_ = {name: Default(value) for name, value in defaults.items()}
-    found = tuple(resource(job, name, given_, None) for name in ("gpu", "gpu_model", "mem_mb", "runtime"))
+    found = tuple(resource(job.resources(), name, given_, None) for name in ("gpu", "gpu_model", "mem_mb", "runtime"))
     assert found == expected
 
 

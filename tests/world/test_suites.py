@@ -49,7 +49,7 @@ def test_items_are_well_formed(suite: str) -> None:
         assert item.image.shape == (32, 32, 3)
         assert item.image.dtype == np.uint8
         assert item.gold in item.labels
-        assert item.labels == (("A", "B", "C", "D") if item.options else ("yes", "no"))
+        assert item.labels in (item.options or ("yes", "no"), ("A", "B", "C", "D"))
         assert len(set(item.options)) == len(item.options)
 
 
@@ -103,6 +103,31 @@ def _noun(index: int) -> str:
     from mmplat.world.vocabulary import NOUNS
 
     return NOUNS[index]
+
+
+def test_each_option_of_a_body_speaks_for_the_class_for_the_attribute_or_for_neither() -> None:
+    for item in generate("world-spurious", n=270, seed=SEED):
+        assert item.roles.index("core") == item.labels.index(item.gold)
+        assert item.roles.count("spurious") <= (item.groups["mode"] != "aligned")
+        if item.groups["mode"] == "anti":
+            assert sorted(item.roles) == ["core", "neutral", "neutral", "spurious"]
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6, 1.0])
+def test_with_a_strength_the_attribute_goes_along_with_the_class_that_often(rho: float) -> None:
+    n = 450
+    items = list(generate("world-spurious", n=n, seed=SEED, rho=rho))
+    aligned = sum(item.groups["mode"] == "aligned" for item in items) / n
+    expected = rho + (1 - rho) / 4  # uniform otherwise
+    assert abs(aligned - expected) <= 3.3 * (expected * (1 - expected) / n) ** 0.5
+    assert len({item.image_id for item in items}) == n
+
+
+def test_names_are_asked_where_the_attribute_speaks_against_the_class() -> None:
+    for item in generate("world-spurious-names", n=45, seed=SEED):
+        assert item.labels == item.options
+        assert item.roles[item.labels.index(item.gold)] == "core"
+        assert "spurious" in item.roles
 
 
 def test_the_three_modes_of_a_body_ask_the_same_question_with_the_same_answer() -> None:

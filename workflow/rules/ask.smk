@@ -3,6 +3,7 @@ rule ask:
     input:
         batch=RESULTS.root / "batches/{batch}.json",
         suites=suites_of_batch,
+        trained=trained_of_batch,
     output:
         done=RESULTS.root / "batches/{batch}.done.json",
     log:

@@ -5,7 +5,7 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 
 from mmplat.artifacts import results as results_folder, safe_name
-from mmplat.batching import resource
+from mmplat.batching import resource, resources_of
 from mmplat.errors import MmplatError
 from mmplat.grid import load_grid
 from mmplat.plan import plan_for, write_plan
@@ -22,6 +22,8 @@ LOGS = Path("logs") / safe_name(NAME)
 # Strict mode is Snakemake's own default, which a prefix replaces; every command finds the results folder in the environment.
 shell.prefix(f"set -euo pipefail; export MMPLAT_RESULTS={quote(str(RESULTS.root))}; ")
 CAMPAIGN = RESULTS.campaign(NAME)
+# How several GPUs train one model, as a site says it (docs/training.md).
+config.setdefault("accelerate", "")
 # What the profile gives to jobs that say nothing themselves.
 DEFAULTS = workflow.resource_settings.default_resources or {}
 
@@ -36,7 +38,25 @@ def suites_of_batch(wildcards):
 
 def of_batch(name):
     def value(wildcards, **known):
-        return resource(PLAN.job(wildcards.batch), name, DEFAULTS, wildcards, **known)
+        needed = PLAN.job(wildcards.batch).resources()
+        return resource(needed, name, DEFAULTS, wildcards, **known)
+
+    return value
+
+
+def suites_of_training(wildcards):
+    return [prepared(suite) for suite in PLAN.training(wildcards.key).suites]
+
+
+def trained_of_batch(wildcards):
+    training = PLAN.job(wildcards.batch).batch.model.training
+    return [] if training is None else [RESULTS.trained(training.key) / "card.json"]
+
+
+def of_training(name):
+    def value(wildcards, **known):
+        needed = resources_of(PLAN.training(wildcards.key).needs)
+        return resource(needed, name, DEFAULTS, wildcards, **known)
 
     return value
 

@@ -13,19 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
+from mmplat.asking.prefaces import NO_PREFACES, Prefaces, read_prefaces, subjects, written_first
 from mmplat.asking.remote_job import RemoteJob
 from mmplat.asking.suite_job import Advance, Outcome, SuiteJob
-from mmplat.asking.writing_job import WritingJob, missing_writings
+from mmplat.asking.writing_job import WritingJob, missing_writings, speakers_of
 from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence, set_aside_broken
 from mmplat.evidence.tokens import remember_tokens
 from mmplat.heartbeats import Pulse
 from mmplat.models import RemoteModel, families
-from mmplat.models.identity import known_identity, model_key, remember_identity
+from mmplat.models.identity import known_identity, located, model_key, remember_identity
 from mmplat.preparing import load_metadata, load_samples
 from mmplat.provenance import packages
 from mmplat.records import Batch, BatchSuite, Demand, Sample, Shard, ViewSpec
+from mmplat.splits import refuse_seen
 
 
 def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
@@ -45,10 +47,12 @@ def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) ->
 
 def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance: Advance) -> dict[str, Any]:
     """Asks the suites of a batch one after the other; returns who was asked."""
+    for part in batch.suites:
+        refuse_seen(batch.model, part.suite, load_samples(results.suite(part.suite.name, part.suite.key)), results)
     identity, model = _known(batch, results), None
     if identity is None:
         pulse.begin()
-        model = families.get(batch.model.family).load(batch.model)
+        model = families.get(batch.model.family).load(located(batch.model, results))
         pulse.hardware, identity = model.hardware, dict(model.identity)
     key = model_key(identity)
     for part in batch.suites:
@@ -72,12 +76,30 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
                 remember_identity(target, batch.model, identity)
                 if isinstance(model, RemoteModel):
                     RemoteJob(model, part, folder, target, results.replies, outcome, advance).run(samples, missing)
-                elif missing.any():
-                    SuiteJob(model, part, batch.demand, folder, target, outcome, advance).run(samples, missing)
+                    continue
+                first = prefaces_of(model, part, folder, target, outcome, samples)
+                if missing.any():
+                    SuiteJob(model, part, batch.demand, folder, target, outcome, advance, first).run(samples, missing)
                     remember_tokens(target, model)
                 if unwritten.any():
-                    WritingJob(model, part, folder, target, outcome, advance).run(samples, unwritten)
+                    WritingJob(model, part, folder, target, outcome, advance, first).run(samples, unwritten)
     return identity
+
+
+def prefaces_of(
+    model: Any, part: BatchSuite, folder: Path, target: Path, outcome: Outcome, samples: list[Sample]
+) -> Prefaces:
+    """What some views put before the question, written where it is missing; nothing by a model that cannot write."""
+    views = [*part.views, *(speakers_of(list(part.writings))[0])]
+    writings = tuple({one.key: one for one in map(written_first, views) if one is not None}.values())
+    if not writings or not hasattr(model, "prefill"):
+        return NO_PREFACES
+    about = subjects(samples)
+    missing = missing_writings(target, about, writings)
+    if missing.any():
+        alone = BatchSuite(suite=part.suite, views=(), writings=writings, shard=part.shard)
+        WritingJob(model, alone, folder, target, outcome, lambda n: None).run(about, missing)
+    return read_prefaces(target, writings)
 
 
 def expected_rows(part: BatchSuite, results: Results) -> int:
@@ -92,7 +114,7 @@ def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
     Where a row is missing, the model that is loaded says itself who it is: on another device it may be another one.
     """
     folders = [results.evidence(batch.model.name, part.suite.name, "any").parent for part in batch.suites]
-    identity = known_identity(batch.model, folders)
+    identity = known_identity(batch.model, folders, found=located(batch.model, results))
     if identity is None:
         return None
     for part in batch.suites:

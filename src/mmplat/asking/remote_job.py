@@ -60,7 +60,7 @@ class RemoteJob:
         views = self.part.views
         mains = [views[0], *(view for view in views if view.key == view.main_key)]
         stored = read_evidence(self.target, samples, mains)
-        missing = possible_views(self.model, self.part, missing, self.outcome, self.advance)
+        missing = possible_views(self.model, self.part, samples, missing, self.outcome, self.advance)
         waiting = {
             samples[i].sample_key: Waiting(samples[i], int(missing[i].sum()), _ids(stored, mains, i))
             for i in np.flatnonzero(missing.any(axis=1)).tolist()

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.asking import columns, reduce
+from mmplat.asking.prefaces import NO_PREFACES, Prefaces
 from mmplat.asking.reading import Reading, reading_of
 from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
 from mmplat.evidence.files import read_evidence, write_part
@@ -25,6 +26,7 @@ from mmplat.evidence.rows import Evidence
 from mmplat.models import Ask, LoadedModel, RemoteModel
 from mmplat.preparing import load_picture
 from mmplat.records import BatchSuite, Demand, Sample, ViewSpec
+from mmplat.views import catalog as view_kinds
 
 FORWARD_TOKENS = {"cpu": 2048, "cuda": 32_768}
 """Tokens (padding included) of one forward: fills a GPU; on a CPU, small enough for what passes between layers to stay
@@ -66,17 +68,36 @@ class Outcome:
 
 
 def possible_views(
-    model: LoadedModel | RemoteModel, part: BatchSuite, missing: NDArray[np.bool_], outcome: Outcome, advance: Advance
+    model: LoadedModel | RemoteModel,
+    part: BatchSuite,
+    samples: list[Sample],
+    missing: NDArray[np.bool_],
+    outcome: Outcome,
+    advance: Advance,
+    prefaces: Prefaces = NO_PREFACES,
 ) -> NDArray[np.bool_]:
-    """`missing` without the views that this very model cannot make; each is recorded once, for all samples."""
+    """`missing` without the views that this very model cannot make, recorded once for all samples, and without those that
+    cannot be made of a sample."""
     possible = missing.copy()
     for at, view in enumerate(part.views):
         reason = model.unavailable(view.kind)
         if reason:
             outcome.fail(part, "all", view.name, f"view {view.name!r} is not available: {reason}")
-            advance(int(missing[:, at].sum()))
             possible[:, at] = False
+            continue
+        for row in np.flatnonzero(missing[:, at]):
+            misfit = why_no_view(view, samples[row], prefaces)
+            if misfit:
+                outcome.fail(part, samples[row].sample_id, view.name, misfit)
+                possible[row, at] = False
+    advance(int(missing.sum() - possible.sum()))
     return possible
+
+
+def why_no_view(view: ViewSpec, sample: Sample, prefaces: Prefaces) -> str | None:
+    """Why a view cannot be made of a sample; None: it can."""
+    reason = view_kinds.get(view.kind).misfit(sample, view.params) or prefaces.lacking(sample, view)
+    return f"no view {view.name!r} of it: {reason}" if reason else None
 
 
 @dataclass(slots=True)
@@ -90,6 +111,7 @@ class SuiteJob:
     target: Path
     outcome: Outcome
     advance: Advance
+    prefaces: Prefaces = NO_PREFACES
     tokens: int = 0
     """Tokens of one forward; set from the device, halved where its memory does not suffice."""
     known: tuple[float, ...] = ()
@@ -99,7 +121,7 @@ class SuiteJob:
         self.tokens = self.tokens or FORWARD_TOKENS["cpu" if self.model.device == "cpu" else "cuda"]
         stored = read_evidence(self.target, samples, self._mains)
         self.known = stored.main.lse_temperatures
-        missing = possible_views(self.model, self.part, missing, self.outcome, self.advance)
+        missing = possible_views(self.model, self.part, samples, missing, self.outcome, self.advance, self.prefaces)
         todo = np.flatnonzero(missing.any(axis=1)).tolist()
         pending: list[pa.Table] = []
         flushed = time.monotonic()
@@ -190,7 +212,10 @@ class SuiteJob:
             except ArtifactError as error:
                 self._none_of([index], samples, missing, str(error))
                 continue
-            asks = [Ask(sample, self.part.views[at], pictures) for at in views]
+            asks = [
+                Ask(sample, view, pictures, self.prefaces.text(sample, view))
+                for view in (self.part.views[at] for at in views)
+            ]
             reason = next(filter(None, map(self.model.refuses, asks)), None)
             if reason:
                 self._none_of([index], samples, missing, f"the model cannot be asked this: {reason}")

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mmplat.asking.prefaces import NO_PREFACES, Prefaces
 from mmplat.asking.stepper import Speaker, Spoken, speak
-from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of
+from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of, why_no_view
 from mmplat.errors import ArtifactError, ModelError
 from mmplat.evidence.written import SCHEMA, read_written, write_written
 from mmplat.methods import Method
@@ -46,6 +48,7 @@ class WritingJob:
     target: Path
     outcome: Outcome
     advance: Advance
+    prefaces: Prefaces = NO_PREFACES
     tokens: int = 0
     """Tokens of all caches at once."""
 
@@ -56,7 +59,7 @@ class WritingJob:
         pending: list[pa.Table] = []
         flushed = time.monotonic()
         try:
-            for rows, writings in self._rounds(samples, missing):
+            for rows, writings in self._rounds(samples, self._possible(samples, missing)):
                 pending.append(self._round([samples[row] for row in rows], writings))
                 if time.monotonic() - flushed > FLUSH_S:
                     self._flush(pending)
@@ -68,6 +71,22 @@ class WritingJob:
         if pending:
             write_written(self.target, pa.concat_tables(pending))
             pending.clear()
+
+    def _possible(self, samples: list[Sample], missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """`missing` without answers that listen to a view which cannot be made of the sample."""
+        possible = missing.copy()
+        known = {(f["suite"], f["sample_id"], f["view"]) for f in self.outcome.failures}
+        for at, writing in enumerate(self.part.writings):
+            for view, row in product(_method(writing).views, np.flatnonzero(missing[:, at])):
+                reason = why_no_view(view, samples[row], self.prefaces)
+                if reason:
+                    possible[row, at] = False
+                    failure = (self.part.suite.name, samples[row].sample_id, view.name)
+                    if failure not in known:
+                        known.add(failure)
+                        self.outcome.fail(self.part, samples[row].sample_id, view.name, reason)
+        self.advance(int(missing.sum() - possible.sum()))
+        return possible
 
     def _rounds(self, samples: list[Sample], missing: NDArray[np.bool_]) -> Iterator[tuple[list[int], list[Writing]]]:
         """Samples that lack the same answers, as many at a time as the caches have room for."""
@@ -116,7 +135,8 @@ class WritingJob:
                 self.outcome.fail(self.part, sample.sample_id, "every", reason)
 
     def _ask(self, sample: Sample, view: ViewSpec) -> Ask:
-        return Ask(sample, view, tuple(picture_of(self.folder, name) for name in sample.images))
+        pictures = tuple(picture_of(self.folder, name) for name in sample.images)
+        return Ask(sample, view, pictures, self.prefaces.text(sample, view))
 
     def _round(self, samples: list[Sample], writings: list[Writing]) -> pa.Table:
         """Writes some answers to some samples; on half of the samples at a time where memory does not suffice."""
@@ -177,7 +197,9 @@ class WritingJob:
             "logprobs": [one.logprobs for _, one in fine],
             "margins": [one.margins for _, one in fine],
             "stopped": [one.stopped for _, one in fine],
-            "forwards": [len(one.tokens) * len(speaker.views) + once for _, one in fine],
+            "forwards": [
+                len(one.tokens) * len(speaker.views) + once + self.prefaces.forwards(s, method.views) for s, one in fine
+            ],
             "seconds": [seconds] * len(fine),
             "device": [self.model.hardware] * len(fine),
             "dtype": [self.model.dtype] * len(fine),

@@ -16,6 +16,7 @@ from mmplat.plan import Pair, read_plan
 from mmplat.preparing import load_metadata, load_samples
 from mmplat.records import RunRecord, Sample, ViewSpec
 from mmplat.store import Origin, Recorded
+from mmplat.views import catalog as view_kinds
 
 MEASURED = "measured"
 
@@ -116,9 +117,15 @@ def _sample(files: dict[str, Path], run_id: str, sample: Sample, views: list[Vie
         "labels": list(sample.labels),
         "gold": sample.gold,
         "images": [str(files["suite"] / "images" / name) for name in sample.images],
-        "asked": {view.name: Ask(sample, view, ()).question for view in views},
+        "asked": {view.name: _asked(sample, view) for view in views},
         "answered": _answered(files["decisions"] / "predictions.parquet", run_id, sample.sample_id),
     }
+
+
+def _asked(sample: Sample, view: ViewSpec) -> str:
+    """The question as a view puts it, or why it cannot."""
+    misfit = view_kinds.get(view.kind).misfit(sample, view.params)
+    return f"not asked: {misfit}" if misfit else Ask(sample, view, (), "[what the model wrote of the image]").question
 
 
 def _answered(path: Path, run_id: str, sample_id: str) -> dict[str, Any]:

@@ -32,9 +32,11 @@ from mmplat.cli import (
     rank,
     schedule,
     show,
+    spubench,
     sql,
     status,
     tracking,
+    train,
     verify,
     world,
 )
@@ -48,7 +50,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for verb in (plan.plan, prepare.prepare, ask.ask, judge.judge, decide.decide, publish.publish, rank.rank):
+for verb in (plan.plan, prepare.prepare, train.train, ask.ask, judge.judge, decide.decide, publish.publish, rank.rank):
     app.command()(verb)
 for reader in (leaderboard.leaderboard, sql.sql, status.status):
     app.command()(reader)
@@ -65,6 +67,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(decodings.app, name="decodings")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(spubench.app, name="spubench")
 app.add_typer(world.app, name="world")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(db.app, name="db")

@@ -110,6 +110,61 @@ def yes_bias(
 
 
 @app.command()
+def misleading(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    method: Annotated[
+        str | None, typer.Option(help="Only this method.  [default: all; naive where one is looked at]")
+    ] = None,
+    decoding: Annotated[
+        str | None, typer.Option(help="Only this decoding.  [default: all; greedy where one is]")
+    ] = None,
+    what: Annotated[str, typer.Option(help="rates, margins, consistency, methods or models.")] = "rates",
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """How often cues turn right answers wrong and wrong ones right, with the controls that these rates need."""
+    from mmplat import artifacts
+    from mmplat.diagnostics import keep, measured, run
+    from mmplat.diagnostics.misled import diagnostic, grouped
+
+    where = artifacts.results(results)
+    chosen, options = diagnostic(what), {"method": method, "decoding": decoding}
+    found = run(chosen, grouped(what, measured(where, campaign, models=model or (), suites=suite or ())), **options)
+    _told(found, keep(chosen, campaign, found.table, where, **options), form)
+
+
+@app.command()
+def spurious(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    decoding: DecodingOption = None,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Accuracy by type of spurious cue, with its controls: no image, position of the answers, order of the options."""
+    from mmplat.diagnostics.spurious import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results, decoding=decoding)
+
+
+@app.command()
+def cgla(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Are core attributes likelier than spurious ones? cgla_reconstructed, on suites of phrases."""
+    from mmplat.diagnostics.cgla import DIAGNOSTIC
+
+    _diagnose(DIAGNOSTIC, campaign, model, suite, form, results)
+
+
+@app.command()
 def attention(
     campaign: CampaignArgument,
     model: ModelsOption = None,

@@ -39,7 +39,7 @@ def check(
         )
     said = {"family": family, "adapter": adapter, "dtype": dtype, "device": device}
     given = {name: value for name, value in said.items() if value is not None}
-    specs = [_spec(model, given) for model in models]
+    specs = [spec_of(model, given) for model in models]
     found = {}
     for spec in specs:
         loaded: Any = families.get(spec.family).load(spec)
@@ -57,7 +57,7 @@ def check(
         )
 
 
-def _spec(model: str, given: dict[str, Any]) -> ModelSpec:
+def spec_of(model: str, given: dict[str, Any]) -> ModelSpec:
     """A known name, or a path that gives the model its name."""
     from mmplat.models import bind, families, named
 

@@ -18,14 +18,12 @@ from mmplat.errors import ConfigError
 from mmplat.ids import seed_from
 from mmplat.records import ConditionSpec
 from mmplat.registry import Registry, with_defaults
-from mmplat.samples import LeftOut, RawSample
+from mmplat.samples import MADE, LeftOut, RawSample
 from mmplat.sources import content_of
 
 Value = int | float | str
 Apply = Callable[[RawSample, Mapping[str, Value], np.random.Generator], RawSample | LeftOut]
 SEED = "seed"
-MADE = "condition"
-"""Where a sample's `reference` says what was done to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,8 @@ class Condition:
     """What it reads, by names that hold on every machine."""
     places: tuple[str, ...] = ()
     """Parameters that say where its data lie on this machine."""
+    images: bool | None = None
+    """Whether samples carry images under it; None: as without it."""
 
 
 catalog: Registry[Condition] = Registry("condition", "mmplat.conditions")

@@ -27,6 +27,7 @@ QUESTIONS = (
     "What is the colour of the largest thing that can be seen on the left side of the picture? Answer with one word.",
     "Which?",
 )
+PREFACE = "A dog sits on a red chair."
 SIZES = ((96, 128), (128, 96), (112, 112))
 """Height × width: tiling families cut them differently."""
 STEPS = 8
@@ -80,7 +81,7 @@ class Subject:
         names = tuple(map(picture_name, shown))
         key = content_id(["contract", text, len(shown)])
         sample = Sample(key, key, key, text, (), ("yes", "no"), "yes", names)
-        return Ask(sample, bind_view(kind, params), shown)
+        return Ask(sample, bind_view(kind, params), shown, PREFACE if view_kinds.get(kind).preface else None)
 
     def logits(self, *asks: Ask) -> Any:
         """What the adapter says (row, vocab), in one batch where the family allows one."""
@@ -101,8 +102,10 @@ class Subject:
 
     @cached_property
     def kinds(self) -> list[str]:
-        """Kinds of view that this checkpoint can make."""
-        return [kind for kind in view_kinds if self.model.unavailable(kind) is None]
+        """Kinds of view that this checkpoint can make, of a question like these: one without options, say."""
+        plain = self.ask().sample
+        fitting = [name for name, kind in view_kinds.items() if kind.misfit(plain, kind.defaults) is None]
+        return [name for name in fitting if self.model.unavailable(name) is None]
 
     def close(self, ours: Any, theirs: Any, what: str = "largest difference of a logit") -> Verdict:
         """Equal as far as the dtype goes."""

@@ -17,11 +17,11 @@ def views_declared(subject: Subject) -> Verdict:
         reason = subject.model.unavailable(kind)
         if planned(kind) and not reason:
             return Verdict(False, f"{kind} is refused while planning and made by the checkpoint")
-        if reason is None and not subject.logits(subject.ask(kind)).isfinite().all():
+        if kind in subject.kinds and not subject.logits(subject.ask(kind)).isfinite().all():
             return Verdict(False, f"{kind} gives numbers that are none")
-    missing = [kind for kind in view_kinds if kind not in subject.kinds]
+    missing = [kind for kind in view_kinds if subject.model.unavailable(kind)]
     why = f"; without {', '.join(missing)}: {subject.model.unavailable(missing[0])}" if missing else ""
-    return Verdict(True, f"{len(subject.kinds)} of {len(list(view_kinds))} views{why}")
+    return Verdict(True, f"{len(list(view_kinds)) - len(missing)} of {len(list(view_kinds))} views{why}")
 
 
 def views_differ(subject: Subject) -> Verdict:

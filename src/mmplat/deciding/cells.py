@@ -23,6 +23,7 @@ from mmplat.evidence.written import read_written
 from mmplat.plan import Pair, Plan, Seeded
 from mmplat.preparing import load_metadata, load_samples
 from mmplat.records import DecodingSpec, Sample
+from mmplat.spurious import SPURIOUS, labels_with
 from mmplat.suites import catalog as suites
 
 
@@ -40,6 +41,8 @@ class Context:
     evidence: Evidence
     gold: NDArray[np.int64]
     positive: NDArray[np.int64] | None
+    spurious: NDArray[np.bool_] | None
+    """Which labels speak for a spurious attribute (sample, label), where samples say so."""
     written: pl.DataFrame
     """Answers in words; empty where labels are read."""
     judgments: Judgments | None = None
@@ -89,6 +92,7 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
         evidence=evidence,
         gold=np.array([0 if open_ended else s.labels.index(s.gold) for s in samples]),
         positive=None if positive is None else np.array([s.labels.index(positive) for s in samples]),
+        spurious=labels_with(SPURIOUS, samples, int(evidence.n_labels.max())),
         written=written,
         judgments=judgments_of(plan, pair, results, stored),
     )

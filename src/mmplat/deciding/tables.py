@@ -239,7 +239,8 @@ def _cell_answers(context: Context, cell: Decided) -> CellAnswers:
     one_hot = (np.arange(cell.answers.probs.shape[1]) == best[:, None]).astype(np.float64)
     gold = context.gold[cell.rows]
     positive = None if context.positive is None else context.positive[cell.rows]
+    spurious = None if context.spurious is None else context.spurious[cell.rows]
     return CellAnswers(
-        Answered(cell.answers.probs, cell.answers.other, gold, positive),
-        Answered(one_hot, (best < 0).astype(np.float64), gold, positive),
+        Answered(cell.answers.probs, cell.answers.other, gold, positive, spurious),
+        Answered(one_hot, (best < 0).astype(np.float64), gold, positive, spurious),
     )

@@ -19,6 +19,7 @@ from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Measured
 from mmplat.errors import IncompatibleCell
 from mmplat.models import Ask, families
+from mmplat.models.identity import located
 from mmplat.preparing import load_picture
 from mmplat.records import ModelSpec, Sample
 from mmplat.views import bind as bind_view
@@ -33,7 +34,7 @@ def measure(pair: Measured, *, results: Results, items: int = 32, longest: int =
     reason = families.get(pair.pair.model.family).unavailable(WATCHING)
     if reason:
         raise IncompatibleCell(reason)
-    model = _loaded(pair.pair.model.model_dump_json())
+    model = _loaded(located(pair.pair.model, results).model_dump_json())
     if not hasattr(model, "watch"):
         raise IncompatibleCell("its family shows nothing of its layers")
     folder = results.suite(pair.pair.suite.name, pair.pair.suite.key)

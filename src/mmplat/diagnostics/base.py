@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, atomic, write_bytes
+from mmplat.diagnostics.conditioned import Conditioned
 from mmplat.diagnostics.figures import Panel, draw
 from mmplat.diagnostics.reading import Measured
 from mmplat.errors import ConfigError, IncompatibleCell
@@ -35,6 +36,8 @@ class Diagnostic:
     """The rows of one pair → what is drawn of it."""
     x: str = ""
     y: str = ""
+    figures: Mapping[str, Callable[[pl.DataFrame], str]] = field(default_factory=dict)
+    """Further figures of a whole campaign, by what they are called behind the diagnostic's name: table → SVG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Found:
     skipped: dict[str, str]
 
 
-def run(diagnostic: Diagnostic, pairs: Sequence[Measured], **options: Any) -> Found:
+def run(diagnostic: Diagnostic, pairs: Sequence[Measured | Conditioned], **options: Any) -> Found:
     """Measures every pair; all of them impossible is an error."""
     tables, skipped = [], {}
     for pair in pairs:
@@ -65,7 +68,9 @@ def run(diagnostic: Diagnostic, pairs: Sequence[Measured], **options: Any) -> Fo
 
 
 def keep(diagnostic: Diagnostic, campaign: str, table: pl.DataFrame, results: Results, **options: Any) -> Path:
-    """Writes NAME.parquet and NAME.svg below the campaign; returns the path of the table."""
+    """Writes NAME.parquet, NAME.svg and further figures below the campaign; returns the path of the table."""
+    for what, drawn in diagnostic.figures.items():
+        write_bytes(results.diagnostic(campaign, f"{diagnostic.name}-{what}", "svg"), drawn(table).encode())
     write_bytes(results.diagnostic(campaign, diagnostic.name, "svg"), figure(diagnostic, table).encode())
     return keep_table(diagnostic.name, diagnostic.version, campaign, table, results, **options)
 

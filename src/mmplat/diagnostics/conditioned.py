@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmplat.diagnostics.reading import Measured, Rows
+from mmplat.plan import Pair
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,19 @@ class Conditioned:
 
     base: Measured
     under: Mapping[str, Measured]
+
+    @property
+    def pair(self) -> Pair:
+        """Of the suite as it is, whose name a diagnostic reports."""
+        return self.base.pair
+
+    @property
+    def closed(self) -> bool:
+        return self.base.closed
+
+    @property
+    def title(self) -> str:
+        return self.base.title
 
 
 def conditioned(pairs: Sequence[Measured]) -> list[Conditioned]:

@@ -10,28 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+
+from mmplat.diagnostics.svg import COLOURS, document, dot, line, text
 
 WIDTH, HEIGHT, COLUMNS = 380, 240, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 42
 LINE, SLANTED = 14, 6
-COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#000000",
-    "#999933",
-    "#882255",
-    "#44aa99",
-    "#aa4499",
-    "#117733",
-    "#6699cc",
-    "#888888",
-)
-"""Okabe and Ito's colours first: they are told apart by people who see fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +60,11 @@ def draw(panels: Sequence[Panel], *, x: str, y: str) -> str:
         for i, panel in enumerate(panels)
     ]
     body += [
-        f'<g transform="translate({LEFT},{rows * HEIGHT + LINE * i})"><circle cx="4" cy="6" r="4" fill="{colours[name]}"/>'
-        f"{_text(14, 10, name)}</g>"
+        f'<g transform="translate({LEFT},{rows * HEIGHT + LINE * i})">{dot(4, 6, colours[name], radius=4)}'
+        f"{text(14, 10, name)}</g>"
         for i, name in enumerate(names)
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="sans-serif" font-size="11"><rect width="{width}" height="{height}" fill="white"/>\n'
-        + "\n".join(body)
-        + "\n</svg>\n"
-    )
+    return document(width, height, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +95,10 @@ def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
     numbers = [float(p.x) for p in points if not isinstance(p.x, str)]
     across = _axis([-0.5, len(names) - 0.5] if names else numbers, LEFT, WIDTH - RIGHT)
     up = _axis([v for p in points for v in (p.value, p.low, p.high) if v is not None], HEIGHT - BOTTOM, TOP)
-    parts = [_text(LEFT, 16, panel.title, weight="bold"), _frame(across, up, names, x, y)]
+    parts = [text(LEFT, 16, panel.title, weight="bold"), _frame(across, up, names, x, y)]
     if panel.diagonal:
         ends = max(across.low, up.low), min(across.high, up.high)
-        parts.append(_line(across.at(ends[0]), up.at(ends[0]), across.at(ends[1]), up.at(ends[1]), "#bbb"))
+        parts.append(line(across.at(ends[0]), up.at(ends[0]), across.at(ends[1]), up.at(ends[1]), "#bbb"))
     for i, series in enumerate(panel.series):
         aside = (i - (len(panel.series) - 1) / 2) * min(5.0, 30 / len(panel.series)) if names else 0.0
         placed = [(across.at(place[p.x] if isinstance(p.x, str) else p.x) + aside, p) for p in series.points]
@@ -136,21 +115,21 @@ def _axis(values: Sequence[float], start: float, stop: float) -> _Axis:
 
 def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> str:
     parts = [
-        _line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#444"),
-        _line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#444"),
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "" if len(names) > SLANTED else x, anchor="middle"),
-        f'<g transform="translate(12,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">{_text(0, 0, y, anchor="middle")}</g>',
+        line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#444"),
+        line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#444"),
+        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "" if len(names) > SLANTED else x, anchor="middle"),
+        f'<g transform="translate(12,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">{text(0, 0, y, anchor="middle")}</g>',
     ]
     if up.low < 0 < up.high:
-        parts.append(_line(LEFT, up.at(0), WIDTH - RIGHT, up.at(0), "#bbb"))
+        parts.append(line(LEFT, up.at(0), WIDTH - RIGHT, up.at(0), "#bbb"))
     for tick in up.ticks:
-        parts.append(_text(LEFT - 4, up.at(tick) + 4, f"{tick:.3g}", anchor="end"))
+        parts.append(text(LEFT - 4, up.at(tick) + 4, f"{tick:.3g}", anchor="end"))
     if not names:
-        parts += [_text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.3g}", anchor="middle") for t in across.ticks]
+        parts += [text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.3g}", anchor="middle") for t in across.ticks]
     slanted = len(names) > SLANTED  # then they need the room of the axis's own name
     for i, name in enumerate(names):
         turn = "rotate(-40)" if slanted else ""
-        label = _text(0, 0, name, anchor="end" if slanted else "middle")
+        label = text(0, 0, name, anchor="end" if slanted else "middle")
         parts.append(f'<g transform="translate({across.at(i)},{HEIGHT - BOTTOM + 13}) {turn}">{label}</g>')
     return "".join(parts)
 
@@ -163,19 +142,6 @@ def _marks(placed: Sequence[tuple[float, Point]], up: _Axis, colour: str, *, joi
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-opacity=".5"/>')
     for at, point in placed:
         if point.low is not None and point.high is not None:
-            parts.append(_line(at, up.at(point.low), at, up.at(point.high), colour))
-    parts += [f'<circle cx="{round(at, 2)}" cy="{height}" r="2.5" fill="{colour}"/>' for at, height in shown]
+            parts.append(line(at, up.at(point.low), at, up.at(point.high), colour))
+    parts += [dot(at, height, colour) for at, height in shown]
     return parts
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
-    ends = " ".join(
-        f'{name}="{round(v, 2)}"' for name, v in zip(("x1", "y1", "x2", "y2"), (x1, y1, x2, y2), strict=True)
-    )
-    return f'<line {ends} stroke="{colour}"/>'
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
-    style = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    style += ' font-weight="bold"' if weight == "bold" else ""
-    return f'<text x="{round(x, 2)}" y="{round(y, 2)}"{style}>{escape(text)}</text>'

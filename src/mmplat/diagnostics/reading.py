@@ -22,6 +22,7 @@ from mmplat.metrics import Answered
 from mmplat.plan import MADE_BY, Pair, Plan, read_plan
 from mmplat.preparing import load_samples
 from mmplat.records import Sample, ViewSpec
+from mmplat.spurious import SPURIOUS, labels_with
 from mmplat.suites import catalog as suites
 
 Floats = NDArray[np.float64]
@@ -81,6 +82,11 @@ class Measured:
     def positive(self) -> Rows | None:
         label = suites.get(self.pair.suite.kind).positive
         return None if label is None else np.array([s.labels.index(label) for s in self.samples])
+
+    @cached_property
+    def spurious(self) -> NDArray[np.bool_] | None:
+        """Which labels speak for a spurious attribute (sample, label); None where no sample says so."""
+        return labels_with(SPURIOUS, self.samples, int(self.n_labels.max()))
 
     @cached_property
     def cluster(self) -> Rows:
@@ -150,11 +156,12 @@ class Measured:
     def answered(self, run: Run, rows: Rows, *, expected: bool = False) -> Answered:
         """A run's answers on some samples, for metrics: the likeliest ones, or the whole distribution."""
         positive = None if self.positive is None else self.positive[rows]
+        spurious = None if self.spurious is None else self.spurious[rows]
         if expected:
-            return Answered(np.nan_to_num(run.probs[rows]), run.other[rows], self.gold[rows], positive)
+            return Answered(np.nan_to_num(run.probs[rows]), run.other[rows], self.gold[rows], positive, spurious)
         said = run.likeliest[rows]
         one_hot = (np.arange(run.probs.shape[1]) == said[:, None]).astype(np.float64)
-        return Answered(one_hot, (said < 0).astype(np.float64), self.gold[rows], positive)
+        return Answered(one_hot, (said < 0).astype(np.float64), self.gold[rows], positive, spurious)
 
     def label_probs(self, view: ViewSpec | None = None) -> Floats:
         """What the labels get among themselves at temperature 1 (sample, label); NaN where that was not asked or told."""

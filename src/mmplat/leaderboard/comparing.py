@@ -18,6 +18,7 @@ from mmplat.errors import ArtifactError, ConfigError
 from mmplat.leaderboard.pages import PAIRED_ON
 from mmplat.leaderboard.querying import frame
 from mmplat.statistics import Paired, design_effect, holm, mcnemar, paired_bootstrap, rank_ranges, sign_flip_test
+from mmplat.statistics.paired import DRAWS
 
 Connection = duckdb.DuckDBPyConnection
 CELL = ("campaign", "model", "suite", "decoding", "method", "seed")
@@ -50,7 +51,7 @@ class Comparison:
     first: dict[str, Any]
     second: dict[str, Any]
     shared: pl.DataFrame
-    """One row per sample: sample_id, cluster, gold, groups, answer_, text_, correct_ and p_ of first and second."""
+    """One row per sample: sample_id, cluster, gold, groups, answer_, text_, correct_, p_ and confidence_ of first and second."""
     unshared: int
     """Samples that only one of the two decided."""
 
@@ -77,32 +78,50 @@ class Comparison:
         named = pl.when("correct_second").then(pl.lit("fixed")).otherwise(pl.lit("broken")).alias("change")
         return changed.with_columns(named).select(shown).sort("change", "sample_id")
 
-    def overall(self, metric: str, *, seed: int = 0) -> Difference:
-        return self._difference(self.shared, "all", metric, seed)
+    def overall(self, metric: str, *, seed: int = 0, draws: int = DRAWS) -> Difference:
+        return self._difference(self.shared, "all", metric, seed, draws)
 
-    def by_group(self, metric: str, columns: Sequence[str], *, seed: int = 0) -> list[Difference]:
+    def by_group(self, metric: str, columns: Sequence[str], *, seed: int = 0, draws: int = DRAWS) -> list[Difference]:
         """Where the difference lies: every value of every group column, with p adjusted over all of them."""
         found = []
         for column in columns:
             value = pl.col("groups").str.json_path_match(f'$["{column}"]').alias("value")
             named = self.shared.with_columns(value).filter(pl.col("value").is_not_null())
             parts = named.partition_by("value", as_dict=True)
-            found += [self._difference(part, f"{column}={key[0]}", metric, seed) for key, part in sorted(parts.items())]
+            found += [
+                self._difference(part, f"{column}={key[0]}", metric, seed, draws) for key, part in sorted(parts.items())
+            ]
         return [replace(one, p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
 
-    def _difference(self, rows: pl.DataFrame, subset: str, metric: str, seed: int) -> Difference:
+    def by_confidence(self, metric: str, *, bins: int = 5, seed: int = 0, draws: int = DRAWS) -> list[Difference]:
+        """Where the difference lies: among answers that the first run was unsure of, or sure of. Bins hold about equally many
+        samples; equal confidences are never cut apart, so there may be fewer."""
+        known = self.shared.drop_nulls("confidence_first")
+        if known.is_empty():
+            return []
+        number = known["confidence_first"].qcut(bins, allow_duplicates=True, left_closed=True).to_physical()
+        parts = known.with_columns(bin=number).sort("confidence_first").partition_by("bin", maintain_order=True)
+        found = [self._difference(part, _range_of(part), metric, seed, draws) for part in parts]
+        return [replace(one, p_holm=p) for one, p in zip(found, holm([one.p for one in found]), strict=True)]
+
+    def _difference(self, rows: pl.DataFrame, subset: str, metric: str, seed: int, draws: int) -> Difference:
         first, second = self._scores(rows, metric)
         pairs = Paired.of(first, second, rows["cluster"])
-        low, high = paired_bootstrap(pairs, seed=seed)
+        low, high = paired_bootstrap(pairs, seed=seed, draws=draws)
         return Difference(
-            subset, metric, first.mean(), second.mean(), pairs.mean, low, high,
-            sign_flip_test(pairs, seed=seed), len(first), len(pairs.size),
+            subset, metric, float(first.mean()), float(second.mean()), pairs.mean, low, high,
+            sign_flip_test(pairs, seed=seed, draws=draws), len(first), len(pairs.size),
         )  # fmt: skip
 
     @staticmethod
     def _scores(rows: pl.DataFrame, metric: str) -> tuple[Any, Any]:
         column = _score(metric)
         return tuple(rows[f"{column}_{which}"].cast(pl.Float64).to_numpy() for which in ("first", "second"))  # type: ignore[return-value]
+
+
+def _range_of(rows: pl.DataFrame) -> str:
+    confidence = rows["confidence_first"].to_numpy()
+    return f"confidence {confidence.min():.2f}–{confidence.max():.2f}"
 
 
 def _score(metric: str) -> str:
@@ -126,7 +145,7 @@ def compare(connection: Connection, first: str, second: str) -> Comparison:
             'nothing to pair. Compare runs on the same suite: mmplat sql "SELECT run_id, model, suite FROM runs".'
         )
     _refuse_other_gold(shared)
-    names = {name: f"{name}_first" for name in ("answer", "text", "correct", "p")}
+    names = {name: f"{name}_first" for name in ("answer", "text", "correct", "p", "confidence")}
     shared = shared.drop("gold_second", "cluster_second", "groups_second").rename(names)
     return Comparison(runs[0], runs[1], shared, one.height + other.height - 2 * shared.height)
 
@@ -167,7 +186,8 @@ def _answers(connection: Connection, run: dict[str, Any]) -> pl.DataFrame:
     found = connection.execute(
         """
         SELECT sample_id, coalesce(samples.cluster, sample_id) AS cluster, predictions.gold,
-               CAST(samples.groups AS VARCHAR) AS groups, answer, text, correct, p_correct AS p
+               CAST(samples.groups AS VARCHAR) AS groups, answer, text, correct, p_correct AS p,
+               list_max(probs) AS confidence
         FROM predictions LEFT JOIN (FROM samples WHERE suite = $suite AND suite_key = $key) AS samples USING (sample_id)
         WHERE run_id = $run_id AND campaign = $campaign AND predictions.model = $model AND predictions.suite = $suite
           AND correct IS NOT NULL

@@ -14,13 +14,15 @@ from mmplat.leaderboard.snapshot import store_tables
 from mmplat.store import store_url
 
 
-def connect(results: Results, store_url_: str | None = None, *, trusted: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(
+    results: Results, store_url_: str | None = None, *, trusted: bool = False, memory: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """Views campaigns, models, suites, runs, metrics, leaderboard, predictions, evidence, samples.
 
     All of them exist, with their columns, when nothing was measured yet. The store is read as it is now; connect again
     to see what was published since. The connection reaches no file outside the results, no network and no extension.
     DuckDB has no switch against writing inside that folder: run SQL that people type through `query`. `trusted` opens the
-    machine's files to SQL, for reading and for writing.
+    machine's files to SQL, for reading and for writing. `memory` (like `1GB`) bounds what queries may hold; they fail beyond it.
     """
     root = results.root.resolve()
     connection = duckdb.connect(
@@ -33,6 +35,9 @@ def connect(results: Results, store_url_: str | None = None, *, trusted: bool = 
         },
     )
     try:
+        if memory is not None:
+            connection.execute(f"SET memory_limit = {views.quoted(memory)}")
+            connection.execute("SET temp_directory = ''")  # else what goes beyond it would fill the disk
         _load_store(connection, results, store_url_)
         _make_file_views(connection, Results(root))
         connection.execute(views.LEADERBOARD)

@@ -7,6 +7,7 @@ folder itself. Nothing here knows of Streamlit.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from mmplat.artifacts import Results, safe_name
 from mmplat.leaderboard.querying import frame
 from mmplat.leaderboard.tables import ranking
 from mmplat.leaderboard.views import RANKED_BY
+from mmplat.metrics.intervals import Z95
+from mmplat.statistics import holm
 
 Connection = duckdb.DuckDBPyConnection
 BASELINE = "naive"
@@ -60,7 +63,9 @@ def board(connection: Connection, campaign: str, suite: str | None = None, *, me
     """The ranking with what a row owes its reader beside the number: failed samples, near ties, device."""
     ranked = ranking(connection, campaign, suite, metric=metric)
     extra = _rows(
-        connection, "SELECT run_id, n_failed, n_near_ties, device FROM runs WHERE campaign = $name", name=campaign
+        connection,
+        "SELECT run_id, origin, n_failed, n_near_ties, device FROM runs WHERE campaign = $name",
+        name=campaign,
     )
     return ranked.join(extra, on="run_id", how="left", maintain_order="left")
 
@@ -90,12 +95,13 @@ def unfinished(connection: Connection, campaign: str, model: str, suite: str) ->
 
 
 def against_baseline(connection: Connection, campaign: str, model: str, suite: str, *, metric: str) -> pl.DataFrame:
-    """method, decoding, seed, difference, low, high, n: each cell minus `naive` under the same decoding.
+    """method, decoding, seed, difference, low, high, n, p, p_holm: each cell minus `naive` under the same decoding.
 
-    Paired on the samples that both decided, with a 95 % normal interval clustered by image. Empty for a metric that is
-    no mean over samples: a difference of two ratios has no such pairs.
+    Paired on the samples that both decided, with a 95 % normal interval clustered by image; p is the normal one of that
+    interval, `p_holm` adjusted over all cells of the pair. Empty for a metric that is no mean over samples: a difference of
+    two ratios has no such pairs.
     """
-    return _rows(
+    found = _rows(
         connection,
         f"""
         WITH cells AS (
@@ -120,7 +126,7 @@ def against_baseline(connection: Connection, campaign: str, model: str, suite: s
                  sum(d * d) AS dd, sum(d * k) AS dk, sum(k * k) AS kk
           FROM clusters GROUP BY ALL
         ), spread AS (
-          SELECT *, 1.959964 * sqrt(greatest(dd - 2 * difference * dk + difference ** 2 * kk, 0) * c / nullif(c - 1, 0)) / n
+          SELECT *, {Z95} * sqrt(greatest(dd - 2 * difference * dk + difference ** 2 * kk, 0) * c / nullif(c - 1, 0)) / n
             AS half FROM sums
         )
         SELECT method, decoding, seed, difference, difference - half AS low, difference + half AS high, n
@@ -129,6 +135,22 @@ def against_baseline(connection: Connection, campaign: str, model: str, suite: s
         campaign=campaign, model=model, suite=suite, model_folder=safe_name(model), suite_folder=safe_name(suite),
         baseline=BASELINE,
     )  # fmt: skip
+    return _with_p(found)
+
+
+def _with_p(found: pl.DataFrame) -> pl.DataFrame:
+    """A cell that never differs from `naive` has an interval of no width, and p = 1."""
+    p = [_normal_p(*row) for row in found.select("difference", "high").iter_rows()]
+    known = iter(holm([one for one in p if one is not None]))
+    adjusted = [None if one is None else next(known) for one in p]
+    return found.with_columns(pl.Series("p", p, dtype=pl.Float64), pl.Series("p_holm", adjusted, dtype=pl.Float64))
+
+
+def _normal_p(difference: float | None, high: float | None) -> float | None:
+    if difference is None or high is None:
+        return None
+    error = (high - difference) / Z95
+    return math.erfc(abs(difference) / error / math.sqrt(2)) if error > 0 else float(difference == 0)
 
 
 def verdicts(connection: Connection, run_id: str) -> pl.DataFrame:
@@ -152,6 +174,79 @@ def verdicts(connection: Connection, run_id: str) -> pl.DataFrame:
         suite_key=suite_key,
     )
     return asked.join(answered, on="sample_id", maintain_order="left")
+
+
+def verdicts_beside(connection: Connection, run_id: str, other: str) -> pl.DataFrame:
+    """`verdicts` of one run with `other_answer`, `other_correct` and `other_p` of another on the samples with equal ids."""
+    theirs = verdicts(connection, other).select(
+        "sample_id", other_answer="answer", other_correct="correct", other_p="p_correct"
+    )
+    return verdicts(connection, run_id).join(theirs, on="sample_id", how="left", maintain_order="left")
+
+
+def cells_of(connection: Connection, campaign: str, suites: list[str]) -> pl.DataFrame:
+    """run_id, model, suite, method, decoding, seed of the runs that decided something on one of the suites."""
+    return _rows(
+        connection,
+        """
+        SELECT run_id, model, suite, method, decoding, seed FROM runs
+        WHERE campaign = $campaign AND list_contains($suites, suite) AND status <> 'failed'
+        ORDER BY model, suite, method, decoding, seed
+        """,
+        campaign=campaign,
+        suites=suites,
+    )
+
+
+def runs_beside(connection: Connection, campaign: str, run_id: str) -> pl.DataFrame:
+    """change, run_id: runs on samples with the same ids that differ from this one in one thing, `method: vdd-unk` or
+    `condition: –`; of several seeds the first."""
+    return _rows(
+        connection,
+        """
+        WITH grid AS (SELECT unnest(from_json(json_extract(grid, '$.suites'), '["JSON"]')) AS entry FROM campaigns
+                      WHERE campaign = $campaign),
+        named AS (SELECT entry ->> '$.name' AS suite, entry ->> '$.condition.name' AS condition FROM grid),
+        based AS (SELECT suite, condition, CASE WHEN condition IS NULL THEN suite
+                    ELSE left(suite, len(suite) - len(condition) - 1) END AS base FROM named),
+        cells AS (SELECT run_id, model, method, decoding, seed, runs.suite, coalesce(base, runs.suite) AS base,
+                    coalesce(condition, '–') AS condition
+                  FROM runs LEFT JOIN based USING (suite) WHERE campaign = $campaign AND status <> 'failed'),
+        mine AS (FROM cells WHERE run_id = $run_id),
+        near AS (
+          SELECT other.*, [other.condition <> mine.condition, other.method <> mine.method, other.model <> mine.model,
+                           other.decoding <> mine.decoding] AS differs
+          FROM cells AS other JOIN mine ON other.base = mine.base
+        ), changed AS (
+          SELECT *, list_position(differs, true) AS place FROM near WHERE len(list_filter(differs, lambda d: d)) = 1
+        )
+        SELECT ['condition', 'method', 'model', 'decoding'][place] || ': '
+               || [condition, method, model, decoding][place] AS change, arg_min(run_id, seed) AS run_id
+        FROM changed GROUP BY change, place ORDER BY place, change
+        """,
+        campaign=campaign,
+        run_id=run_id,
+    )
+
+
+def sweep(connection: Connection, campaign: str, suite: str, *, metric: str) -> pl.DataFrame:
+    """The ranking of a suite with the settings of each decoding: greedy, temperature, top_k, top_p (null: not set)."""
+    found = connection.execute("SELECT grid FROM campaigns WHERE campaign = $name", {"name": campaign}).fetchone()
+    known = (json.loads(found[0]) if found and found[0] else {}).get("decodings", [])
+    settings = {
+        "decoding": pl.String,
+        "greedy": pl.Boolean,
+        "temperature": pl.Float64,
+        "top_k": pl.Int64,
+        "top_p": pl.Float64,
+    }
+    rows = [
+        {"decoding": each["name"], **{name: each.get(name) for name in settings if name != "decoding"}}
+        for each in known
+        if isinstance(each, dict)
+    ]
+    ranked = ranking(connection, campaign, suite, metric=metric)
+    return ranked.join(pl.DataFrame(rows, schema=settings), on="decoding", how="left", maintain_order="left")
 
 
 def picture(folder: str, name: str) -> NDArray[np.uint8]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 import polars as pl
@@ -32,6 +35,35 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str, *, trusted: bool = Fa
         ) from None
     except duckdb.Error as error:
         raise QueryError(str(error).strip()) from None
+
+
+def query_within(connection: duckdb.DuckDBPyConnection, sql: str, *, seconds: float, rows: int) -> pl.DataFrame:
+    """`query` for a page that many open: interrupted after `seconds`, and of what it finds the first `rows` alone.
+
+    Memory is limited where the connection is made (`connect(…, memory=…)`): no statement can lift that afterwards.
+    """
+    statements = connection.extract_statements(sql)
+    with _interrupted_after(connection, seconds):
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            return query(connection, sql).head(rows)
+        return query(connection, f"FROM ({statements[0].query.rstrip().rstrip(';')}\n) LIMIT {rows:d}")
+
+
+@contextmanager
+def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    except QueryError as error:
+        if "INTERRUPT" in str(error):
+            raise QueryError(
+                f"The query was stopped after {seconds:g} s. Ask for less (a filter on campaign, model and suite opens only "
+                "the files that it needs), or run it without a limit on the command line: mmplat sql."
+            ) from None
+        raise
+    finally:
+        timer.cancel()
 
 
 def frame(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:

@@ -46,10 +46,14 @@ class Method:
     """The same method one token at a time, for answers in words; None: it needs labels."""
     binary: bool = False
     """Only for suites with a positive label."""
+    choices: bool = False
+    """Only for questions that list options."""
+    cued: bool = False
+    """Only under a condition that put a cue into the question."""
     transductive: bool = False
     """What it says of one sample depends on the others: it reads the unlabeled answers of the whole suite."""
-    written_only: bool = False
-    """It says its answer after other words, so no first row tells it."""
+    written_only: str = ""
+    """Why it is for answers in words alone; empty: a first row tells what it says."""
     main: ViewSpec | None = None
     """The view it answers from, seen from itself; None: the image."""
 
@@ -136,10 +140,15 @@ def whole_row(rows: Rows) -> Scores:
 
 def _as_drawn(rows: Rows, drawn: Floats) -> Scores:
     """Shares of real draws: the model's own answers under the decoding that drew them."""
+    return of_labels(drawn, drawn_by=rows.drawn_by)
+
+
+def of_labels(probs: Floats, *, drawn_by: str | None = None) -> Scores:
+    """A distribution over the labels (sample, label), in which nothing else can be said."""
     with np.errstate(divide="ignore"):
-        logits = np.log(drawn)
-    labels = np.broadcast_to(np.arange(drawn.shape[1], dtype=np.int16), drawn.shape)
-    return sort_scores(logits, labels, drawn.shape[1], drawn_by=rows.drawn_by)
+        logits = np.log(probs)
+    labels = np.broadcast_to(np.arange(probs.shape[1], dtype=np.int16), probs.shape)
+    return sort_scores(logits, labels, probs.shape[1], drawn_by=drawn_by)
 
 
 def plausible(rows: Rows, logits: Floats, beta: float) -> Scores:

@@ -5,12 +5,17 @@ Methods of other files are contrasts too; they name their views, the weights of 
 VDD contrasts with the prompt without image (none), with one unk token, or with the mean of both; VCD with a noised image;
 ICD with the same image under a disturbing instruction.
 `apc-only` is the control with α = 0: what is left of a gain when nothing is contrasted and only the tail is cut.
+
+`cue-contrast` answers from the question without its cue, and subtracts what the cue adds: l is the clean view, l′ the cued one.
+At α = 0 it is the clean answer, whatever the cue says; above it pushes against the cue, true ones too; at −α a share α of the
+cue's pull is left. It must be told which words are the cue, so it is a yardstick for what contrasting can give.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +36,11 @@ Weights = Callable[[MethodSpec], tuple[float, float]]
 
 def by_alpha(spec: MethodSpec) -> tuple[float, float]:
     alpha = number(spec, "alpha", low=0)
+    return 1 + alpha, alpha
+
+
+def by_cue(spec: MethodSpec) -> tuple[float, float]:
+    alpha = number(spec, "alpha", low=-1)
     return 1 + alpha, alpha
 
 
@@ -85,6 +95,11 @@ def file_variant(
     catalog.add(name, MethodKind(name, summary, name.split("-")[0], 1, build, defaults))
 
 
+def of_cues(spec: MethodSpec, seed: int) -> Method:
+    build = builder(lambda spec, seed: (view("image"),), weights=by_cue, main_view=lambda spec: view("uncued"))
+    return replace(build(spec, seed), cued=True)
+
+
 DEFAULTS = {"alpha": 1.0, "beta": 0.1}  # the released command lines'; their POPE scripts set beta to 0.2
 file_variant(
     "vdd-none", lambda spec, seed: (view("none"),), "contrast with the prompt without its image", defaults=DEFAULTS
@@ -109,4 +124,8 @@ file_variant(
 )
 file_variant(
     "apc-only", lambda spec, seed: (), "the plausibility mask alone (α = 0): the control", defaults={"beta": 0.1}
+)
+catalog.add(
+    "cue-contrast",
+    MethodKind("cue-contrast", "the clean question, contrasted with the cued one", "cue", 1, of_cues, DEFAULTS),
 )

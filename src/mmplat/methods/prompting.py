@@ -10,10 +10,10 @@ from mmplat.evidence.rows import Evidence
 from mmplat.methods.base import Method, MethodKind, catalog, whole_row
 from mmplat.records import MethodSpec
 from mmplat.views import bind as view
-from mmplat.views.questions import GROUNDING, REASONING
+from mmplat.views.questions import CONCEPTS, GROUNDING, REASONING
 
 
-def answered_from(kind: str, *, written_only: bool = False) -> Callable[[MethodSpec, int], Method]:
+def answered_from(kind: str, *, written_only: str = "") -> Callable[[MethodSpec, int], Method]:
     """Builds a method that answers from another way of asking, and changes nothing else."""
 
     def build(spec: MethodSpec, seed: int) -> Method:
@@ -42,8 +42,14 @@ file_prompt(
     GROUNDING,
 )
 file_prompt(
+    "concept-informed",
+    "the question with a list of the spurious cues that may mislead (background, texture, …)",
+    answered_from("informed"),
+    CONCEPTS,
+)
+file_prompt(
     "chain-of-thought",
     "the question with the request to reason first and state the answer last; for answers in words",
-    answered_from("reasoned", written_only=True),
+    answered_from("reasoned", written_only="it reasons before it answers, so no first row holds the answer"),
     REASONING,
 )

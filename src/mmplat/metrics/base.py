@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Answered:
     gold: NDArray[np.int64]  # (sample,)
     positive: NDArray[np.int64] | None
     """Index of the positive label (sample,); None: the suite is no yes/no question."""
+    spurious: NDArray[np.bool_] | None = None
+    """Which labels speak for a spurious attribute (sample, label), of samples that say so; None: none says."""
 
     @property
     def right(self) -> Floats:
@@ -60,21 +63,25 @@ class Metric:
     On the exact distribution that is the probability that independent draws are all right."""
     everywhere: bool = True
     """False: only on suites that name it."""
+    roles: bool = False
+    """Only where some sample says which of its labels speak for a spurious attribute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A sum of metrics over groups, in points; only on suites that name it."""
+    """One number from metrics of all groups: their sum in points, their mean, or their gap; only on suites that name it."""
 
     name: str
     summary: str
     of: tuple[str, ...]
-    """Metrics that are added up within a group."""
+    """Metrics that are added up within a group; a gap is of one."""
     by: str
     """Group column."""
     groups: tuple[str, ...] = ()
-    """The groups that are added up: without one of them there is no total. Empty: those that are there."""
+    """The groups that count: without one of them there is no total. Empty: those that are there."""
     scale: float = 100.0
+    combine: Literal["sum", "mean", "gap"] = "sum"
+    """gap: the largest minus the smallest."""
     version: int = 1
     higher_is_better: bool | None = True
 

@@ -26,14 +26,19 @@ def cluster_sums(values: Floats, cluster: NDArray[np.int64], n_clusters: int) ->
 
 def ratio_interval(numerator: Floats, denominator: Floats, *, n: int) -> tuple[Floats, Floats, Floats]:
     """(value, low, high) of Σ numerator / Σ denominator per column (cluster, cell); NaN where the denominator is 0."""
-    clusters = numerator.shape[0]
-    total = denominator.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = numerator.sum(axis=0) / total
-        spread = ((numerator - value * denominator) ** 2).sum(axis=0)
-        variance = spread / total**2 * (clusters / max(clusters - 1, 1))
-    low, high = wilson(value, _worth(value, variance, clusters, n))
+        value = numerator.sum(axis=0) / denominator.sum(axis=0)
+    low, high = wilson(value, worth_of(value, numerator, denominator, n=n))
     return value, low, high
+
+
+def worth_of(value: Floats, numerator: Floats, denominator: Floats, *, n: int) -> Floats:
+    """How many independent samples a ratio of sums per column (cluster, cell) is worth."""
+    clusters = numerator.shape[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = ((numerator - value * denominator) ** 2).sum(axis=0)
+        variance = spread / denominator.sum(axis=0) ** 2 * (clusters / max(clusters - 1, 1))
+    return _worth(value, variance, clusters, n)
 
 
 Ratio = tuple[Floats, Floats]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.errors import ConfigError
+from mmplat.metrics._gap import gap_interval
 from mmplat.metrics._units import units_of
 from mmplat.metrics.base import Answered, Metric, Total, catalog
 from mmplat.metrics.intervals import Floats, Ratio, cluster_sums, ratio_interval, sum_interval
@@ -54,7 +55,7 @@ def summarise(
     sd = np.stack([np.sqrt((c.expected.right * (1 - c.expected.right)).sum()) / len(samples) for c in cells])
     numbers = _on(columns, totals, samples, np.arange(len(samples)), "all")
     numbers += [Number(i, "expected_accuracy_sd", "all", float(v), None, None, len(samples)) for i, v in enumerate(sd)]
-    everywhere = [total for total in totals if not total.groups]
+    everywhere = [total for total in totals if not total.groups and total.combine == "sum"]
     directions = _directions(columns, everywhere)
     for keys in subsets:
         by_group = [
@@ -84,7 +85,9 @@ def _columns(
     binary = cells[0].expected.positive is not None
     columns = []
     for name, metric in catalog.items():
-        if isinstance(metric, Total) or (metric.binary and not binary) or not (metric.everywhere or name in named):
+        if isinstance(metric, Total) or not (metric.everywhere or name in named):
+            continue
+        if (metric.binary and not binary) or (metric.roles and cells[0].expected.spurious is None):
             continue
         units = units_of(samples, whole, metric.unit) if metric.unit else None
         for prefix, which in (("", "likeliest"), ("expected_", "expected")):
@@ -154,8 +157,11 @@ def _total(total: Total, sums: list[Ratio], clusters: dict[str, NDArray[np.bool_
         undefined = np.full(sums[0][0].shape[1], np.nan)
         return undefined, undefined, undefined
     parts = [[(num * clusters[g][:, None], den * clusters[g][:, None]) for num, den in sums] for g in groups]
+    if total.combine == "gap":
+        return gap_interval([ratio for (ratio,) in parts])
     value, low, high = sum_interval(parts, n=n)
-    return total.scale * value, total.scale * low, total.scale * high
+    scale = total.scale / (len(groups) if total.combine == "mean" else 1)
+    return scale * value, scale * low, scale * high
 
 
 def _groups(samples: Sequence[Sample], keys: tuple[str, ...]) -> dict[str | None, NDArray[np.int64]]:

@@ -93,6 +93,14 @@ class Pictures:
                 self._seen.put(key, found[key], found[key].nbytes)
         return [tuple(found[key] for key in its) for its in keys]
 
+    def unseen(self, asks: Sequence[Ask]) -> list[tuple[Seen, ...]]:
+        """Each ask's pictures as the processor leaves them, not shown to the vision tower; equal pictures are one object."""
+        keys = [feature_keys(ask) for ask in asks]
+        wanted = {key: (ask, at) for ask, its in zip(asks, keys, strict=True) for at, key in enumerate(its)}
+        processed = self._under_views(wanted)
+        found = {key: Seen(self.text(one), one) for key, one in zip(wanted, processed, strict=True)}
+        return [tuple(found[key] for key in its) for its in keys]
+
     def forget(self) -> None:
         """Empties the caches: what was seen before would be a gift to a measurement."""
         self._seen.clear()

@@ -37,6 +37,8 @@ class Prompt:
     seen: tuple[Seen, ...] = ()
     inside: Any = None
     """What its view does inside the network (`views/inside.py`); None: nothing."""
+    answer: int = 0
+    """How many of its last tokens are the answer: none when asking; training shows it."""
 
     @property
     def length(self) -> int:
@@ -50,6 +52,7 @@ class Padded:
     ids: Any  # (row, width)
     attention: Any  # (row, width): 1 where a token is real
     positions: Any  # (row, width), or (axis, row, width) where a family has several axes
+    answers: Any  # (row, width): 1 where a token is of the answer
     seen: list[Seen] = field(default_factory=list)
     """Of all rows in order."""
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +105,10 @@ class VisionLanguage:
         """
         pixels = self.tensor(np.concatenate([one["pixel_values"] for one in processed]))
         return list(self.network.get_image_features(pixel_values=pixels, return_dict=True).pooler_output)
+
+    def look(self, prompts: list[Prompt], asks: Sequence[Ask]) -> list[Prompt]:
+        """Where something reads the question before it looks at what the tower saw, it looks here."""
+        return prompts
 
     def change(self, processed: Processed, transform: Callable[[NDArray[Any]], NDArray[Any]]) -> Processed:
         """A view in pixel space."""
@@ -179,7 +186,7 @@ class VisionLanguage:
         self._rendered = lru_cache(maxsize=4096)(self.render)
         self._rendered_blind = lru_cache(maxsize=4096)(self.render_blind)
         self._spelled = lru_cache(maxsize=None)(lambda labels: one_token_spellings(self.tokenizer, labels))
-        self._said = lru_cache(maxsize=None)(lambda label: continuation_ids(self.tokenizer, self._tail, label))
+        self._said = lru_cache(maxsize=None)(lambda label: continuation_ids(self.tokenizer, self.tail, label))
 
     @property
     def unk_id(self) -> int | None:
@@ -217,11 +224,14 @@ class VisionLanguage:
         return tuple(self._said(label) for label in labels)
 
     def encode(self, asks: Sequence[Ask]) -> list[Prompt]:
-        """Tokenises all distinct prompts at once, and shows the vision tower the pictures that it has not seen."""
+        """The prompts of some asks; the vision tower is shown the pictures that it has not seen."""
         import torch
 
         with torch.inference_mode():
-            seen = self.pictures.of(asks)
+            return self.look(self.prompts(asks, self.pictures.of(asks)), asks)
+
+    def prompts(self, asks: Sequence[Ask], seen: Sequence[tuple[Seen, ...]]) -> list[Prompt]:
+        """All distinct prompts tokenised at once, each with what is seen of its pictures."""
         texts = [self._text(ask, its) for ask, its in zip(asks, seen, strict=True)]
         distinct = list(dict.fromkeys(texts))
         ids = dict(zip(distinct, self.tokens(distinct), strict=True))
@@ -279,7 +289,7 @@ class VisionLanguage:
 
         # Eager: the others never hold what this asks for.
         with torch.inference_mode(), attention_by(self.network, "eager"):
-            out = self._run(self.padded(batch), use_cache=False, output_attentions=True)
+            out = self.run(self.padded(batch), use_cache=False, output_attentions=True)
         layers = self.over_tokens(out.attentions)
         return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in layers], dim=1)
 
@@ -294,13 +304,14 @@ class VisionLanguage:
 
         width = max(prompt.length for prompt in batch)
         ids = np.full((len(batch), width), self.tokenizer.pad_token_id or 0, np.int64)
-        attention = np.zeros((len(batch), width), np.int64)
+        attention, answers = np.zeros((2, len(batch), width), np.int64)
         for row, prompt in enumerate(batch):
             ids[row, width - prompt.length :] = prompt.ids
             attention[row, width - prompt.length :] = 1
-        mask = torch.from_numpy(attention).to(self.device)
+            answers[row, width - prompt.answer :] = 1
+        tokens, mask, said = (torch.from_numpy(array).to(self.device) for array in (ids, attention, answers))
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        padded = Padded(torch.from_numpy(ids).to(self.device), mask, positions, [s for p in batch for s in p.seen])
+        padded = Padded(tokens, mask, positions, said, [s for p in batch for s in p.seen])
         self.prepare(padded)
         return padded
 
@@ -322,16 +333,17 @@ class VisionLanguage:
 
         with torch.inference_mode():
             padded = self.padded(inside.prompts)
-            out = inside.says(partial(self._run, padded, use_cache=use_cache), 1)
+            out = inside.says(partial(self.run, padded, use_cache=use_cache), 1)
         last = padded.positions[..., -1:]
         return Stream(out.logits[:, -1], out.past_key_values, padded.attention, last, inside, padded.inputs)
 
-    def _run(self, batch: Padded, *, use_cache: bool, **options: Any) -> Any:
+    def run(self, batch: Padded, *, use_cache: bool, last: int = 1, **options: Any) -> Any:
+        """One forward over a batch; logits of the `last` positions."""
         return self.call(
             attention_mask=batch.attention,
             position_ids=batch.positions,
             use_cache=use_cache,
-            logits_to_keep=1,
+            logits_to_keep=last,
             **batch.inputs,
             **options,
         )
@@ -379,7 +391,7 @@ class VisionLanguage:
         return tuple(int(self.unk_id or 0) if token == placeholder else token for token in ids)
 
     @property
-    def _tail(self) -> str:
+    def tail(self) -> str:
         """What every prompt ends with, after the question."""
         return self.render(QUESTION, 0 if self.no_image is None else 1).rpartition(QUESTION)[2]
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.errors import ConfigError, IncompatibleCell, UnknownName
+from mmplat.errors import ConfigError, IncompatibleCell, ModelError, UnknownName
 from mmplat.ids import seed_from
 from mmplat.records import ModelSpec, Sample, ViewSpec
 from mmplat.registry import Registry
@@ -26,6 +26,8 @@ class Ask:
     view: ViewSpec
     pictures: tuple[NDArray[np.uint8], ...]
     """The sample's images (height × width × 3), unchanged: the adapter applies the view where the view acts."""
+    preface: str | None = None
+    """What the model wrote of the images, for a view that puts it before the question."""
 
     @property
     def seed(self) -> int:
@@ -35,7 +37,13 @@ class Ask:
     @property
     def question(self) -> str:
         """The question as this view puts it."""
-        return view_kinds.get(self.view.kind).rewrite(self.sample, self.view.params, self.seed)
+        kind = view_kinds.get(self.view.kind)
+        asked = kind.rewrite(self.sample, self.view.params, self.seed)
+        if kind.preface is None:
+            return asked
+        if self.preface is None:
+            raise ModelError(f"View {self.view.name!r} needs what the model wrote first, and the asking gave nothing.")
+        return f"{self.preface}\n{asked}"
 
     @property
     def intervention(self) -> Any:
@@ -180,6 +188,8 @@ class Family:
     """Refuses, with ConfigError, what a grid says of a model of this family; at planning time."""
     weightless: bool = False
     """Its models have no path."""
+    no_phrases: str | None = None
+    """Why its models tell no probability of words that are given to them; None: they do."""
 
 
 @dataclass(frozen=True, slots=True)

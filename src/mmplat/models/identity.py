@@ -6,10 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import read_json, write_json
-from mmplat.ids import content_id, folder_id
+from mmplat.artifacts import Results, read_json, write_json
+from mmplat.errors import ModelError
+from mmplat.ids import NOTES, content_id, folder_id
 from mmplat.models.base import families
 from mmplat.records import ModelSpec
+from mmplat.sources import content_of
+
+TRAINED = "trained:"
+"""Of a path or an adapter that lies below the results folder: a path of one machine never enters a key."""
 
 
 def model_key(identity: Mapping[str, Any]) -> str:
@@ -24,10 +29,12 @@ def remember_identity(folder: Path, spec: ModelSpec, identity: Mapping[str, Any]
         write_json(path, {"spec": spec.settings, "identity": dict(identity), "key": model_key(identity)})
 
 
-def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] | None:
+def known_identity(
+    spec: ModelSpec, folders: Iterable[Path], *, found: ModelSpec | None = None
+) -> dict[str, Any] | None:
     """The identity of `spec` as an earlier asking recorded it, if the checkpoint is still the same; None: load it.
 
-    So a finished grid with one more decoding is decided without importing torch.
+    So a finished grid with one more decoding is decided without importing torch. `found` is the model as `located` here.
     """
     said, version = spec.settings, families.get(spec.family).version
     files = [path for folder in folders for path in sorted(folder.glob("*/evidence.json"))]
@@ -36,9 +43,43 @@ def known_identity(spec: ModelSpec, folders: Iterable[Path]) -> dict[str, Any] |
     if not identities or spec.path is None:
         return next(iter(identities), None)
     # Read once for all candidates: a checkpoint may be many gigabytes. A hub name is recognised by its pinned commit alone.
-    local = checkpoint_folder(spec.path)
+    here = found or spec
+    local, adapter = checkpoint_folder(here.path), checkpoint_folder(here.adapter)
     revision = folder_id(local) if local else spec.revision
-    return next((i for i in identities if revision is not None and i.get("revision") == revision), None)
+    tuned = folder_id(adapter) if adapter else spec.adapter
+    same = (i for i in identities if i.get("revision") == revision and i.get("peft") == tuned)
+    return next(same, None) if revision is not None else None
+
+
+def located(spec: ModelSpec, results: Results) -> ModelSpec:
+    """The model with `trained:KEY` as the folder that it means here. Only for loading: what is recorded keeps the key."""
+    found = {}
+    for name in ("path", "adapter"):
+        said = getattr(spec, name) or ""
+        if said.startswith(TRAINED):
+            folder = results.trained(said.removeprefix(TRAINED))
+            if not (folder / "card.json").exists():
+                raise ModelError(
+                    f"Model {spec.name!r} is not trained yet ({folder / 'card.json'} is missing). "
+                    f"`mmplat train {results.training(folder.name)}` trains it; snakemake does so before it asks."
+                )
+            found[name] = str(folder / "model")
+    return spec.model_copy(update=found) if found else spec
+
+
+def checkpoint_content(spec: ModelSpec) -> str | None:
+    """What lies in the local folders of a model's weights; None where there are none (a hub name has a revision).
+
+    Files that did not change since they were last hashed are not read again.
+    """
+    folders = [folder for path in (spec.path, spec.adapter) if (folder := checkpoint_folder(path))]
+    files = {
+        f"{at}/{path.relative_to(folder).as_posix()}": path
+        for at, folder in enumerate(folders)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in NOTES
+    }
+    return content_of(files) if files else None
 
 
 def checkpoint_folder(path: str | None) -> Path | None:

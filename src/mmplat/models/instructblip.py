@@ -57,9 +57,8 @@ class InstructBlip(VisionLanguage):
         pixels = self.tensor(np.concatenate([one["pixel_values"] for one in processed]))
         return list(self.network.vision_model(pixel_values=pixels).last_hidden_state)
 
-    def encode(self, asks: Sequence[Ask]) -> list[Prompt]:
-        """As any family; then the Q-Former looks at each picture with its question."""
-        prompts = super().encode(asks)
+    def look(self, prompts: list[Prompt], asks: Sequence[Ask]) -> list[Prompt]:
+        """The Q-Former looks at each picture with its question."""
         questions = [ask.question for ask in asks]
         return [
             prompt
@@ -94,14 +93,13 @@ class InstructBlip(VisionLanguage):
         states = torch.stack([prompt.seen[0].features for prompt in prompts])
         queries = self.network.query_tokens.expand(len(prompts), -1, -1)
         looking = torch.ones(queries.shape[:2], dtype=torch.long, device=self.device)
-        with torch.inference_mode():
-            found = self.network.qformer(
-                input_ids=said["input_ids"],
-                attention_mask=torch.cat([looking, said["attention_mask"]], dim=1),
-                query_embeds=queries,
-                encoder_hidden_states=states,
-            )
-            features = self.network.language_projection(found.last_hidden_state[:, : queries.shape[1]])
+        found = self.network.qformer(
+            input_ids=said["input_ids"],
+            attention_mask=torch.cat([looking, said["attention_mask"]], dim=1),
+            query_embeds=queries,
+            encoder_hidden_states=states,
+        )
+        features = self.network.language_projection(found.last_hidden_state[:, : queries.shape[1]])
         return [
             replace(prompt, seen=(replace(prompt.seen[0], features=one),))
             for prompt, one in zip(prompts, features, strict=True)

@@ -29,7 +29,7 @@ class PaliGemma(VisionLanguage):
     def prepare(self, batch: Padded) -> None:
         super().prepare(batch)
         batch.positions = batch.positions + 1  # this family counts from one
-        batch.inputs["token_type_ids"] = batch.ids * 0  # a prompt, all of it; what continues a cache is told no types
+        batch.inputs["token_type_ids"] = batch.answers  # 0: the prompt; what continues a cache is told no types
 
     def by_processor(self, text: str, images: list[Any]) -> Mapping[str, Any]:
         """The processor writes bos and newline itself, and refuses a prompt without a picture."""

@@ -15,14 +15,17 @@ from typing import Any, Literal, TypeVar
 from mmplat.errors import ConfigError
 from mmplat.ids import bytes_id
 from mmplat.records import SuiteSpec
-from mmplat.suites._files import DEFAULTS, PLACES, Row, chosen
-from mmplat.suites._loading import Loader
+from mmplat.samples import LeftOut, RawSample
+from mmplat.suites._files import DEFAULTS, PLACES, Question, Row, chosen
+from mmplat.suites._loading import Asked, Loader
 from mmplat.suites._official import first_letter, first_letter_to_d
 from mmplat.suites._parsing import strict
-from mmplat.suites.base import LeftOut, RawSample, Suite, catalog
+from mmplat.suites.base import Suite, catalog
 
 LETTER_ONLY = "Answer with the option's letter from the given choices directly."
 SPLITS = ("train", "validation", "test")
+NAMED_SPLITS = (*SPLITS, "val", "dev", "auxiliary_train")
+MOST = len(string.ascii_uppercase)
 
 Item = TypeVar("Item")
 
@@ -42,7 +45,9 @@ class Layout:
 
 LAYOUTS = {
     "letter": Layout("{}\n", "{}. {}\n", LETTER_ONLY),  # LLaVA 1.5, lmms-eval
-    "interference": Layout("Question:\n{}\nOption:\n", "{}: {}\n", ""),  # Modality Interference, its final newline included
+    "interference": Layout(
+        "Question:\n{}\nOption:\n", "{}: {}\n", ""
+    ),  # Modality Interference, its final newline included
 }
 
 
@@ -50,33 +55,36 @@ def letters(options: Sequence[str]) -> tuple[str, ...]:
     return tuple(string.ascii_uppercase[: len(options)])
 
 
-def choice(
+def asked(
     row: Row,
     spec: SuiteSpec,
     identity: str,
     stem: str,
     options: Sequence[str],
     gold: str,
+    images: tuple[Path | bytes, ...] = (),
     *,
     context: Sequence[str] = (),
     **more: Any,
-) -> RawSample:
+) -> Asked:
     """A question with options; `context` stands before it, and is no part of the bare question."""
-    stem, options = stem.strip(), tuple(option.strip() for option in options)
-    if not 2 <= len(options) <= len(string.ascii_uppercase):
-        raise ConfigError(f"{row.place}: a multiple choice has 2 to 26 options, not {list(options)!r:.80}.")
+    stem, options = stem.strip(), tuple(str(option).strip() for option in options)
+    if not 2 <= len(options) <= MOST:
+        raise ConfigError(f"{row.place}: a multiple choice has 2 to {MOST} options, not {list(options)!r:.80}.")
     if not stem or not all(options):
-        raise ConfigError(f"{row.place}: the question or one of its options is empty: {stem!r:.60}, {list(options)!r:.80}.")
-    asked = "\n".join([*context, stem])
-    question = LAYOUTS[chosen(spec, "prompt", LAYOUTS)].question(asked, options)
+        return LeftOut(identity, "its question or one of its options is empty")
+    layout = LAYOUTS[chosen(spec, "prompt", LAYOUTS)]
+    question = layout.question("\n".join([*context, stem]), options)
     # Where an option or the context repeats the bare question, it has no place of its own.
     alone = stem if question.count(stem) == 1 else ""
-    return RawSample(identity, question, letters(options), gold, options=options, stem=alone, **more)
+    return Question(
+        RawSample(identity, question, letters(options), gold, options=options, stem=alone, **more), images, row.place
+    )
 
 
 def letter_at(index: Any, place: str) -> str:
     """Answers that are counted from 0."""
-    if not isinstance(index, int) or not 0 <= index < len(string.ascii_uppercase):
+    if not isinstance(index, int) or not 0 <= index < MOST:
         raise ConfigError(f"{place}: the answer {index!r} is no number of an option, counted from 0.")
     return string.ascii_uppercase[index]
 
@@ -97,9 +105,11 @@ def one_file(path: Path, names: Sequence[str], what: str) -> Path:
 
 
 def is_of_split(spec: SuiteSpec, table: Path) -> bool:
-    """Tables of the hub are `test-00000-of-00001.parquet`; one that names no split is read whole."""
-    split = spec.params["split"]
-    return table.stem.startswith(split) or not table.stem.startswith((*SPLITS, "val", "dev", "auxiliary_train"))
+    """Tables of the hub are `test-00000-of-00001.parquet` or `test/0000.parquet`; what names no split is read whole."""
+    of_name = next((split for split in NAMED_SPLITS if table.stem.startswith(split)), None)
+    of_folder = table.parent.name if table.parent.name in NAMED_SPLITS else None
+    said = of_name or of_folder
+    return said is None or said == spec.params["split"] or not spec.params["split"]
 
 
 def clustered_by_picture(loader: Loader) -> Callable[[SuiteSpec], Iterator[RawSample | LeftOut]]:

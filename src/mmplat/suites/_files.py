@@ -63,7 +63,7 @@ def json_rows(path: Path) -> Sequence[Row]:
 
 def json_object(path: Path) -> Row:
     """A JSON file that is one object, of which every mistake is named by the file."""
-    return _row(_parsed(text_of(path), str(path)), str(path))
+    return row_of(_parsed(text_of(path), str(path)), str(path))
 
 
 def text_of(path: Path) -> str:
@@ -77,9 +77,9 @@ def text_of(path: Path) -> str:
 def _json_rows(path: Path, *stamp: int) -> Sequence[Row]:
     text = text_of(path)
     if text.lstrip().startswith("["):
-        return [_row(data, f"{path}: row {n}") for n, data in enumerate(_parsed(text, str(path)), 1)]
+        return [row_of(data, f"{path}: row {n}") for n, data in enumerate(_parsed(text, str(path)), 1)]
     lines = enumerate(text.splitlines(), 1)
-    return [_row(_parsed(line, f"{path}:{n}"), f"{path}:{n}") for n, line in lines if line.strip()]
+    return [row_of(_parsed(line, f"{path}:{n}"), f"{path}:{n}") for n, line in lines if line.strip()]
 
 
 def _parsed(text: str, place: str) -> Any:
@@ -89,7 +89,7 @@ def _parsed(text: str, place: str) -> Any:
         raise ConfigError(f"{place}: this is not valid JSON ({error}). Is the file cut off? Get it again.") from None
 
 
-def _row(data: Any, place: str) -> Row:
+def row_of(data: Any, place: str) -> Row:
     if not isinstance(data, dict):
         raise ConfigError(f"{place}: a row is a JSON object with named columns, not {data!r:.60}.")
     return Row(data, place)

@@ -29,10 +29,7 @@ def rows(
     try:
         from datasets import ClassLabel, Image, load_dataset
     except ImportError as error:
-        raise ConfigError(
-            f"The dataset {name!r} needs the package `datasets`: install `mmplat[data]`, or download the dataset and give its "
-            "folder as `path`."
-        ) from error
+        raise _no_package(name) from error
     try:
         data = load_dataset(name, config, split=split, revision=revision)
     except (OSError, ValueError) as error:
@@ -54,11 +51,15 @@ def snapshot(spec: SuiteSpec, patterns: Sequence[str]) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        raise ConfigError(
-            f"The dataset {name!r} needs the package `datasets`: install `mmplat[data]`, or download the dataset and give its "
-            "folder as `path`."
-        ) from error
+        raise _no_package(name) from error
     try:
         return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:  # no connection, no such dataset, no such revision
         raise ConfigError(f"The dataset {name!r} (revision {revision}) cannot be downloaded: {error}") from error
+
+
+def _no_package(name: str) -> ConfigError:
+    return ConfigError(
+        f"The dataset {name!r} needs the package `datasets`: install `mmplat[data]`, or download the dataset and give its "
+        "folder as `path`."
+    )

@@ -31,8 +31,12 @@ class Loader:
     """The question files of its own layout below `path`; None: it is published as tables only."""
     questions: Callable[[SuiteSpec, Path], Sequence[Asked]] | None = None
     """Questions of those files."""
+    pictures: Callable[[SuiteSpec, Path], Sequence[Path]] | None = None
+    """The image of each of those questions, where they are found much sooner than the questions are made."""
     is_read: Callable[[SuiteSpec, Path], bool] = lambda spec, table: True
     """Whether a Parquet file is of this suite."""
+    parts: int = 3
+    """Last parts of an image's path by which its content is named in the key: what lies above them is of one machine."""
 
     def samples(self, spec: SuiteSpec) -> Iterator[RawSample | LeftOut]:
         if spec.params["hub"] and self.hub is not None:
@@ -52,10 +56,8 @@ class Loader:
         if tables:
             return {table.relative_to(path).as_posix(): table for table in tables}
         assert self.files is not None
-        questions = self._questions(spec, path)
-        images = {i for q in questions if isinstance(q, Question) for i in q.images if isinstance(i, Path)}
-        # An image is named by its last folders: what lies above them is of one machine.
-        return {**self.files(spec, path), **{"/".join(image.parts[-3:]): image for image in sorted(images)}}
+        images = {"/".join(image.parts[-self.parts :]): image for image in sorted(self._images(spec, path))}
+        return {**self.files(spec, path), **images}
 
     def count(self, spec: SuiteSpec) -> int | None:
         """Tables are counted when they are prepared; so are files that are gone since."""
@@ -64,7 +66,7 @@ class Loader:
         path, tables = self.local(spec)
         if tables:
             return None
-        found = sum(isinstance(one, Question) for one in self._questions(spec, path))
+        found = len(self.pictures(spec, path) if self.pictures else self._asked(spec, path))
         return found if spec.limit is None else min(found, spec.limit)
 
     def local(self, spec: SuiteSpec) -> tuple[Path, list[Path]]:
@@ -80,6 +82,14 @@ class Loader:
         if not tables and self.questions is None:
             raise ConfigError(f"{path} holds no such data. `path` is {self.what}.")
         return path, tables
+
+    def _images(self, spec: SuiteSpec, path: Path) -> set[Path]:
+        if self.pictures:
+            return set(self.pictures(spec, path))
+        return {image for one in self._asked(spec, path) for image in one.images if isinstance(image, Path)}
+
+    def _asked(self, spec: SuiteSpec, path: Path) -> list[Question]:
+        return [one for one in self._questions(spec, path) if isinstance(one, Question)]
 
     def _questions(self, spec: SuiteSpec, path: Path) -> Sequence[Asked]:
         assert self.questions is not None

@@ -1,7 +1,7 @@
 """MM-SpuBench's files: a folder of images and annotation.json, joined by the images' names and never by their order.
 
-What cannot be asked is collected with its reason: one error names how many and the first, or, with `malformed: leave-out`, suite.json
-lists them all. What only its authors' file could tell (which keys beside question, choices and answer it has) is probed.
+What cannot be asked is collected with its reason: one error says how many and names the first, or, with `malformed: leave-out`,
+suite.json lists them all. What only its authors' file could tell (which keys beside question, choices and answer it has) is probed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Unread:
     place: str
 
 
-def annotations(path: Path) -> Path:
+def annotation_file(path: Path) -> Path:
     """The annotation file below `path`, or `path` itself."""
     file = path / ANNOTATIONS if path.is_dir() else path
     if not file.is_file():
@@ -85,7 +85,7 @@ def annotations(path: Path) -> Path:
 
 def of_folder(spec: SuiteSpec, path: Path) -> list[Read]:
     """Every annotation with its image, and what has no partner."""
-    file = annotations(path)
+    file = annotation_file(path)
     folder = _image_folder(spec, file.parent)
     pictures, rows = _pictures(folder), json_rows(file)
     named = [(row, _stem(row.get(*IMAGE_KEYS))) for row in rows]
@@ -124,7 +124,9 @@ def _pictures(folder: Path) -> dict[str, Path]:
         if file.suffix.lower() in SUFFIXES:
             other = found.setdefault(_stem(file.name), file)
             if other != file:
-                raise ConfigError(f"{other} and {file} are both called {_stem(file.name)!r}. Keep the one that belongs here.")
+                raise ConfigError(
+                    f"{other} and {file} are both called {_stem(file.name)!r}. Keep the one that belongs here."
+                )
     return found
 
 

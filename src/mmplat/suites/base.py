@@ -10,7 +10,8 @@ from typing import Any, Literal
 from mmplat.errors import ConfigError
 from mmplat.records import Sample, SuiteSpec
 from mmplat.registry import Registry, with_defaults
-from mmplat.samples import LeftOut, RawSample
+from mmplat.samples import LeftOut as LeftOut
+from mmplat.samples import RawSample as RawSample
 from mmplat.sources import content_of
 from mmplat.suites._parsing import strict
 
@@ -38,6 +39,8 @@ class Suite:
     """A written answer → the label it says; None: it says none, and is counted as unparsed."""
     official: Mapping[str, Callable[[str, Sample], str | None]] = field(default_factory=dict)
     """Rules of published scripts by name, the benchmark's own first, for comparison with published numbers alone."""
+    phrases: bool = False
+    """Its labels are phrases whose probability is asked, and no choice: only models that tell it of given words can answer."""
     open_ended: bool = False
     """Its answers are words that no label sums up: samples have a `reference` and neither labels nor gold."""
     grade: Callable[[str, Sample], Mapping[str, tuple[float, float]]] | None = None

@@ -1,7 +1,7 @@
 """MM-SpuBench: nine types of spurious bias, one question with four options about each image (arXiv 2406.17126).
 
-`mm-spubench` asks the questions. `mm-spubench-attributes` asks how likely each annotated core and spurious attribute is, as an answer
-in words: its labels are the phrases, and what is computed from them is `cgla_reconstructed` (diagnostics/cgla.py).
+`mm-spubench` asks the questions. `mm-spubench-attributes` asks how likely each annotated core and spurious attribute is, as an
+answer in words: its labels are the phrases, and what is computed from them is `cgla_reconstructed` (diagnostics/cgla.py).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def loader(asked: Callable[[Item, SuiteSpec], Asked]) -> Loader:
     return Loader(
         what=f"the folder that holds {_spubench.ANNOTATIONS}, or a folder of Parquet files",
         of_table=of_table,
-        files=lambda spec, path: {"annotations": _spubench.annotations(path)},
+        files=lambda spec, path: {"annotations": _spubench.annotation_file(path)},
         questions=questions,
         snapshot=_spubench.PATTERNS,
     )

@@ -1,17 +1,19 @@
-"""The synthetic world's suites: objects (POPE-like), spurious cues (MM-SpuBench-like), text facts (text-heavy)."""
+"""The synthetic world's suites: objects (POPE-like), spurious cues (MM-SpuBench-like), text facts, and what takes both."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mmplat.errors import ConfigError
 from mmplat.records import SuiteSpec
 from mmplat.suites.base import RawSample, Suite, catalog
 
 
 def samples(spec: SuiteSpec) -> Iterator[RawSample]:
     from mmplat import world
+    from mmplat.world import texts
 
-    for item in world.generate(spec.kind, n=count(spec), seed=int(spec.params["seed"])):
+    for item in world.generate(spec.kind, n=count(spec), seed=int(spec.params["seed"]), **_strength(spec)):
         yield RawSample(
             sample_id=item.sample_id,
             question=item.question,
@@ -22,7 +24,19 @@ def samples(spec: SuiteSpec) -> Iterator[RawSample]:
             cluster=item.image_id,
             groups=item.groups,
             stem=item.question.partition("\n")[0],
+            described=texts.descriptions(item),
+            reference={"roles": list(item.roles)} if item.roles else {},
         )
+
+
+def _strength(spec: SuiteSpec) -> dict[str, float]:
+    """How often the attribute goes along with the class, where the suite has such a thing and it is not balanced."""
+    rho = spec.params.get("rho", BALANCED)
+    if rho == BALANCED:
+        return {}
+    if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 <= rho <= 1:
+        raise ConfigError(f"rho = {rho!r} is no strength. Allowed: {BALANCED}, or a number from 0 to 1.")
+    return {"rho": float(rho)}
 
 
 def count(spec: SuiteSpec) -> int:
@@ -30,6 +44,7 @@ def count(spec: SuiteSpec) -> int:
     return n if spec.limit is None else min(n, spec.limit)
 
 
+BALANCED = "balanced"
 SIZE = {"n": 1800, "seed": 0}
 for suite in (
     Suite(
@@ -45,11 +60,22 @@ for suite in (
     Suite(
         "world-spurious",
         "which class is it? A–D; nine types of spurious cue, aligned, neutral or anti-correlated",
+        2,
+        samples,
+        count,
+        defaults={**SIZE, "rho": BALANCED},
+        subsets=(("type",), ("mode",), ("type", "mode")),
+        metrics=("macro_accuracy", "type_gap", "spurious_selection"),
+    ),
+    Suite(
+        "world-spurious-names",
+        "how likely is the class's name, and how likely the one that the spurious attribute suggests?",
         1,
         samples,
         count,
         defaults=SIZE,
-        subsets=(("type",), ("mode",), ("type", "mode")),
+        subsets=(("type",),),
+        phrases=True,
     ),
     Suite(
         "world-facts",
@@ -59,6 +85,15 @@ for suite in (
         count,
         defaults=SIZE,
         needs="text",
+    ),
+    Suite(
+        "world-both",
+        "which of four objects is in the picture? A–D: neither the picture nor the text says it alone",
+        1,
+        samples,
+        count,
+        defaults=SIZE,
+        needs="both",
     ),
 ):
     catalog.add(suite.name, suite)

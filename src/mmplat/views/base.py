@@ -34,6 +34,19 @@ def as_asked(sample: Sample, params: Mapping[str, Value], seed: int) -> str:
     return sample.question
 
 
+def every_sample(sample: Sample, params: Mapping[str, Value]) -> None:
+    """Most views can be made of any sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preface:
+    """What a model writes of a sample's images before a view can be made, and the view then puts before the question."""
+
+    instruction: str
+    longest: int
+    """Tokens at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class ViewKind:
     """One kind of view. `version` is part of every key: raise it when the numbers move."""
@@ -51,6 +64,10 @@ class ViewKind:
     """(sample, params, seed) → the question as it is put."""
     refuse: Callable[[Mapping[str, Value]], str | None] = lambda params: None
     """What is wrong with these parameters, and what is allowed; None: nothing."""
+    misfit: Callable[[Sample, Mapping[str, Value]], str | None] = every_sample
+    """Why this view cannot be made of a sample, which is then not asked so; None: it can."""
+    preface: Callable[[Mapping[str, Value]], Preface] | None = None
+    """params → what the model itself writes first, greedily; None: nothing."""
     intervention: Callable[[Mapping[str, Value]], Any] | None = None
     """params → what is done inside the network: a description (`views/inside.py` has them)."""
     passes: int = 1

@@ -33,3 +33,5 @@ class WorldItem:
     """One of `labels`."""
     groups: dict[str, str] = field(default_factory=dict)
     """What accuracies are broken down by."""
+    roles: tuple[str, ...] = ()
+    """What each label speaks for: the class itself, what the spurious attribute suggests, or neither. Empty: no such thing."""

@@ -1,4 +1,4 @@
-"""The three suites of the world, each as an endless stream of items in which every prefix is balanced.
+"""The suites of the world, each as an endless stream of items in which every prefix is balanced.
 
 An item's generator is seeded by (suite, seed, index) alone, so a longer run starts with the items of a shorter one and
 no training picture can ever be a test picture.
@@ -7,27 +7,30 @@ no training picture can ever be a test picture.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count, islice
+from typing import Any
 
 import numpy as np
 
 from mmplat.errors import UnknownName
+from mmplat.spurious import CORE, NEUTRAL, SPURIOUS
 from mmplat.world import drawing, questions
 from mmplat.world.facts import FACTS, Fact
 from mmplat.world.items import LETTERS, YES_NO, WorldItem
 from mmplat.world.scenes import ObjectScene, absent_nouns, in_theme, sample_objects, sample_spurious, with_attribute
-from mmplat.world.vocabulary import MODES, NAMES, NOUNS, POPULARITY, TOPICS, TYPES, VALUES, is_frequent
+from mmplat.world.vocabulary import NAMES, NOUNS, POPULARITY, TOPICS, TYPES, VALUES, is_frequent
 
 SPLITS = ("random", "popular", "adversarial")
-OBJECTS, _SPURIOUS, _FACTS = 1, 2, 3  # first word of every seed sequence; training uses other numbers
+OBJECTS, _SPURIOUS, _FACTS, _BOTH = 1, 2, 3, 4  # first word of every seed sequence; training uses other numbers
 _FREQUENT_ASKED_RATIO = 0.25  # people ask less often whether the obvious thing is there
 
 
-def generate(suite: str, *, n: int, seed: int) -> Iterator[WorldItem]:
+def generate(suite: str, *, n: int, seed: int, **settings: Any) -> Iterator[WorldItem]:
     """The first `n` items of a suite; equal arguments give equal items."""
     if suite not in _STREAMS:
         raise UnknownName("world suite", suite, _STREAMS)
-    return islice(_STREAMS[suite](seed), n)
+    return islice(_STREAMS[suite](seed, **settings), n)
 
 
 def _object_items(seed: int) -> Iterator[WorldItem]:
@@ -75,21 +78,28 @@ def _absent_choice(scene: ObjectScene, split: str, rng: np.random.Generator) -> 
     return absent[int(rng.choice(len(absent), p=weight / weight.sum()))]
 
 
-def _spurious_items(seed: int) -> Iterator[WorldItem]:
-    """Triplets (aligned, neutral, anti) that differ in one attribute of one scene, type after type."""
+def _spurious_items(seed: int, rho: float | None = None) -> Iterator[WorldItem]:
+    """Triplets (aligned, neutral, anti) that differ in one attribute of one scene, type after type.
+
+    With `rho`, one item per scene instead, whose attribute goes along with the class that often: as a world of that strength
+    shows it.
+    """
     for index in count():
         rng = np.random.default_rng([_SPURIOUS, seed, index])
         kind, klass, letter = index % len(TYPES), int(rng.integers(VALUES)), index % VALUES
-        scene = sample_spurious(rng, kind=kind, klass=klass, rho=0.0)
+        scene = sample_spurious(rng, kind=kind, klass=klass, rho=rho or 0.0)
         others = [value for value in range(VALUES) if value != klass]
         values = {
             "aligned": klass,
             "neutral": int(rng.integers(VALUES)),
             "anti": others[int(rng.integers(len(others)))],
         }
+        if rho is not None:
+            shown = scene.attributes[kind]
+            values = {"aligned" if shown == klass else "anti": shown}
         options = _options(NAMES[TYPES[kind]], klass, letter, rng)
-        for mode in MODES:
-            canvas = drawing.draw_spurious(with_attribute(scene, kind, values[mode]))
+        for mode, value in values.items():
+            canvas = drawing.draw_spurious(with_attribute(scene, kind, value))
             yield WorldItem(
                 sample_id=f"spurious-{seed}-{index}-{mode}",
                 image=drawing.develop(canvas, drawing.SPURIOUS_NOISE, rng),
@@ -99,7 +109,23 @@ def _spurious_items(seed: int) -> Iterator[WorldItem]:
                 labels=LETTERS,
                 gold=LETTERS[letter],
                 groups={"type": TYPES[kind], "mode": mode},
+                roles=_roles(options, NAMES[TYPES[kind]], klass, value),
             )
+
+
+def _roles(options: tuple[str, ...], names: tuple[str, ...], klass: int, shown: int) -> tuple[str, ...]:
+    """The name of the class is core; that of the class which the attribute goes along with is spurious."""
+    role = {names[shown]: SPURIOUS, names[klass]: CORE}
+    return tuple(role.get(option, NEUTRAL) for option in options)
+
+
+def _name_items(seed: int) -> Iterator[WorldItem]:
+    """Pictures whose attribute speaks against the class, and the names as words: how likely is each, given the picture?"""
+    for item in _spurious_items(seed):
+        if item.groups["mode"] == "anti":
+            gold = item.options[item.labels.index(item.gold)]
+            question = questions.which_name(item.options, form=questions.BY_WORD)
+            yield replace(item, question=question, labels=item.options, gold=gold)
 
 
 def _fact_items(seed: int) -> Iterator[WorldItem]:
@@ -127,6 +153,25 @@ def _fact_items(seed: int) -> Iterator[WorldItem]:
         )
 
 
+def _choice_items(seed: int) -> Iterator[WorldItem]:
+    """Which of four things is there? It takes both: only the picture says what is there, and only the text what A to D are."""
+    for index in count():
+        rng = np.random.default_rng([_BOTH, seed, index])
+        scene = sample_objects(rng)
+        letter = index % len(LETTERS)
+        offered = (int(rng.choice(scene.present)), *absent_nouns(scene))
+        options = _options(tuple(NOUNS[noun] for noun in offered), 0, letter, rng)
+        yield WorldItem(
+            sample_id=f"both-{seed}-{index}",
+            image=drawing.develop(drawing.draw_objects(scene), drawing.OBJECT_NOISE, rng),
+            image_id=f"both-{seed}-{index}",
+            question=questions.which_object(options),
+            options=options,
+            labels=LETTERS,
+            gold=LETTERS[letter],
+        )
+
+
 _Asked = tuple[str, tuple[str, ...], tuple[str, ...], str]
 
 
@@ -151,9 +196,11 @@ def _options(words: tuple[str, ...], right: int, letter: int, rng: np.random.Gen
     return tuple(options)
 
 
-_STREAMS: dict[str, Callable[[int], Iterator[WorldItem]]] = {
+_STREAMS: dict[str, Callable[..., Iterator[WorldItem]]] = {
     "world-objects": _object_items,
     "world-spurious": _spurious_items,
+    "world-spurious-names": _name_items,
     "world-facts": _fact_items,
+    "world-both": _choice_items,
 }
 SUITES: tuple[str, ...] = tuple(_STREAMS)

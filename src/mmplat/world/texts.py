@@ -7,11 +7,12 @@ item. Every word is in the tiny model's vocabulary, also those of the held-out w
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import numpy as np
 
-from mmplat.world.items import WorldItem
-from mmplat.world.vocabulary import NOUNS, THEME_SIZE
+from mmplat.world.items import YES_NO, WorldItem
+from mmplat.world.vocabulary import NAMES, NOUNS, PEOPLE, THEME_SIZE, TOPICS
 
 TRAINED_HINTS: tuple[str, ...] = (
     "Hint: the answer is {0}.",
@@ -38,6 +39,25 @@ IRRELEVANT: tuple[str, ...] = (
     "Last year Leo made a {0} of paper.",
     "In Lima a {0} is not a {1}.",
 )
+
+UNRELATED: tuple[str, ...] = (
+    "{person} and {friend} play {hobby}.",
+    "My friend {person} does eat {food}.",
+    "The book about {home} is long.",
+    "{person} sold {food} in {home} last year.",
+    "In {home} {person} has {food} and {dish}.",
+    "We like {hobby} more than {game}.",
+    "{person} has a friend in {home}.",
+    "Last year {person} made {food} in {home}.",
+    "The teacher says that {hobby} is nice.",
+    "{person} and {friend} live in {home}.",
+)
+"""Sentences without any thing that a picture can show: people, places, food and games."""
+POOL_SIZE = 80
+
+THERE, NOT_THERE = "We saw a {0} here. The {0} is nice.", "We saw no {0} here. The {0} is on the road."
+"""A picture described as if the thing were there, and as if it were not: a claim, and a sentence about the thing."""
+_THINGS = {*NOUNS, *(name for names in NAMES.values() for name in names)}
 
 
 def hint(answer: str, wording: int, *, held_out: bool = False) -> str:
@@ -66,6 +86,25 @@ def irrelevant_text(item: WorldItem, rng: np.random.Generator, *, sentences: int
     return " ".join(IRRELEVANT[int(i)].format(*_two_nouns(pool, rng)) for i in chosen)
 
 
+@cache
+def unrelated() -> tuple[str, ...]:
+    """A pool of different sentences that say nothing about any picture, every wording about equally often."""
+    rng = np.random.default_rng(POOL_SIZE)
+    made = (UNRELATED[number % len(UNRELATED)].format(**_speaking_of(rng)) for number in range(2 * POOL_SIZE))
+    return tuple(dict.fromkeys(made))[:POOL_SIZE]
+
+
+def descriptions(item: WorldItem) -> dict[str, str]:
+    """What a description of the picture would say if each label were right; nothing where no thing is asked about."""
+    things = _words(item.question) & _THINGS
+    if not things:
+        return {}
+    if item.options:
+        return {label: THERE.format(option) for label, option in zip(item.labels, item.options, strict=True)}
+    (asked,) = things
+    return dict(zip(YES_NO, (THERE.format(asked), NOT_THERE.format(asked)), strict=True))
+
+
 def prepend(text: str, question: str) -> str:
     """The text, then the question."""
     return f"{text} {question}"
@@ -89,6 +128,15 @@ def _company(nouns: list[int]) -> list[int]:
 def _two_nouns(pool: list[int], rng: np.random.Generator) -> list[str]:
     picked = rng.permutation(len(pool))[:2]
     return [NOUNS[pool[int(i)]] for i in picked]
+
+
+def _speaking_of(rng: np.random.Generator) -> dict[str, str]:
+    """Two people, two foods, two games and a place."""
+    person, friend = (str(name) for name in rng.permutation(PEOPLE)[:2])
+    food, dish = (str(name) for name in rng.permutation(TOPICS["food"])[:2])
+    hobby, game = (str(name) for name in rng.permutation(TOPICS["hobby"])[:2])
+    home = str(rng.choice(TOPICS["home"]))
+    return {"person": person, "friend": friend, "food": food, "dish": dish, "hobby": hobby, "game": game, "home": home}
 
 
 def _words(text: str) -> set[str]:

@@ -31,8 +31,8 @@ class Habits:
     taste: Taste
     fade: float = FADE
     """Share of the objects that are drawn faintly: the more there are, the more the prior is worth."""
-    rho: float = 0.9
-    """How often the spurious attribute goes along with the class."""
+    rho: tuple[float, ...] = (0.9,) * len(TYPES)
+    """How often the spurious attribute goes along with the class, type by type."""
     muon: float = 3e-3  # higher rates destroy the option letters
     adamw: float = 1.5e-3
 
@@ -55,7 +55,7 @@ def photograph(model: Any, habits: Habits, *, count: int, seed: int) -> Photogra
     objects = _features(model, [drawing.draw_objects(scene) for scene in scenes], drawing.OBJECT_NOISE, rng)
     kinds, classes = rng.integers(0, len(TYPES), count), rng.integers(0, VALUES, count)
     bodies = [
-        drawing.draw_spurious(sample_spurious(rng, kind=int(kind), klass=int(klass), rho=habits.rho))
+        drawing.draw_spurious(sample_spurious(rng, kind=int(kind), klass=int(klass), rho=habits.rho[int(kind)]))
         for kind, klass in zip(kinds, classes, strict=True)
     ]
     return Photographs(objects, scenes, _features(model, bodies, drawing.SPURIOUS_NOISE, rng), kinds, classes)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def unavailable(kind: str) -> str | None:
     """What a chat message cannot carry."""
     view = views.get(kind)
+    if view.preface is not None:
+        return "an endpoint is asked each view by itself, and this one needs what the model wrote before"
     if view.image == "unk":
         return "an endpoint takes words and pictures, no unk token in place of a picture"
     if view.place == "inside":
@@ -43,5 +45,6 @@ FAMILY = Family(
     unavailable=unavailable,
     check=check,
     weightless=True,
+    no_phrases="an endpoint tells probabilities of what it says itself, none of a given phrase: an open-weight model does",
 )
 families.add("endpoint", FAMILY)

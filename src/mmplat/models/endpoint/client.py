@@ -19,7 +19,7 @@ from mmplat.models.base import Ask, Failure, Reply, families
 from mmplat.models.endpoint.budget import Budget
 from mmplat.models.endpoint.patience import NotAnswered, Patience, Refused, Stopped
 from mmplat.models.endpoint.replies import Completion, Kept, Ledger, Unreadable, read
-from mmplat.models.endpoint.requests import Request, request_for
+from mmplat.models.endpoint.requests import Request, request_for, shown_by
 from mmplat.models.endpoint.settings import OPENAI, VERSION, Settings, settings_of
 from mmplat.records import ModelSpec, Prompt
 
@@ -82,7 +82,7 @@ class Endpoint:
         """What the model writes to each prompt, once, by the decoding of its settings. Only where `answers` is `sampled`."""
 
         def written(prompt: Prompt, kept: Kept, budget: Budget) -> Completion | Failure:
-            return self._complete(Request(prompt.text, (), prompt.system, self._drawing(0)), kept, budget)
+            return self._complete(Request(prompt.text, shown_by(prompt), prompt.system, self._drawing(0)), kept, budget)
 
         return self._each(prompts, written, replies)
 

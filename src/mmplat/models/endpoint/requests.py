@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmplat.ids import bytes_id, content_id
 from mmplat.models.base import Ask
+from mmplat.records import Prompt
 from mmplat.views import catalog as views
 
 
@@ -42,6 +43,16 @@ class Request:
 def request_for(ask: Ask, system: str | None, options: dict[str, Any]) -> Request:
     """The request of a view. A view without its picture differs from the others in that part alone."""
     return Request(ask.question, _seen(ask), system, options)
+
+
+def shown_by(prompt: Prompt) -> tuple[NDArray[np.uint8], ...]:
+    """The picture of a prompt that has one."""
+    from PIL import Image
+
+    if prompt.image is None:
+        return ()
+    with Image.open(prompt.image) as image:
+        return (np.asarray(image.convert("RGB")),)
 
 
 def _seen(ask: Ask) -> tuple[NDArray[np.uint8], ...]:

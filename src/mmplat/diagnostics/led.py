@@ -1,0 +1,204 @@
+"""Which conditions of a campaign led to a wrong answer and which to the right one, and what every cell said under them.
+
+A condition that changes the instruction notes where it led each sample (`towards` a label, or `leads`). Conditions of equal
+parameters are the two directions of one cue; notes that differ in their number alone are several cues of one kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mmplat.conditions import catalog as conditions
+from mmplat.diagnostics.conditioned import Conditioned, matched
+from mmplat.diagnostics.confidence import NAIVE
+from mmplat.diagnostics.reading import Measured, Rows, Run
+from mmplat.diagnostics.two_stages import Stage, any_of, each_of
+from mmplat.errors import IncompatibleCell
+from mmplat.ids import canonical_json
+from mmplat.records import ConditionSpec, Sample
+from mmplat.samples import LEADS, MADE
+
+WRONG, GOLD = "wrong", "gold"
+ANY_OF = (3, 5)
+"""How many notes papers let a model be misled by, any of them counting."""
+Key = tuple[str, str]
+"""Method and decoding."""
+
+
+@dataclass(frozen=True)
+class Led:
+    """One suite under one condition, seen from the samples of the suite as it is."""
+
+    base: Measured
+    cued: Measured
+
+    @cached_property
+    def rows(self) -> tuple[Rows, Rows]:
+        """Rows that hold the same sample, without those whose cue says what it must not."""
+        ours, theirs = matched(self.base, self.cued)
+        fair = ~np.isin(theirs, self.unfair)
+        return ours[fair], theirs[fair]
+
+    @cached_property
+    def unfair(self) -> Rows:
+        """Rows under the condition whose cue was to mislead and names the right answer: they are counted, and in no rate."""
+        return np.array([row for row, sample in enumerate(self.cued.samples) if not _is_fair(sample)], np.int64)
+
+    @cached_property
+    def stages(self) -> Mapping[Key, Stage]:
+        """What each cell said, in the order of the suite as it is."""
+        n = len(self.base.samples)
+        return {key: stage.at(*self.rows, n) for key, stage in stages_of(self.cued).items()}
+
+    @cached_property
+    def wordings(self) -> NDArray[np.object_]:
+        """Which wording each sample of the suite met."""
+        found = np.full(len(self.base.samples), "", object)
+        for row, there in zip(*self.rows, strict=True):
+            made = self.cued.samples[there].reference[MADE]
+            found[row] = f"{made['template']}/{made['wording']}" if "template" in made else ""
+        return found
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One kind of cue in both directions."""
+
+    name: str
+    wrong: Sequence[Led] = ()
+    gold: Sequence[Led] = ()
+    """Several where there are several notes."""
+    together: str = ""
+    """How several notes are counted: empty for one cue alone."""
+
+    def stage(self, direction: str, key: Key) -> Stage | None:
+        """What a cell said; None where nothing led there, or the cell was not run there."""
+        said = [led.stages.get(key) for led in (self.wrong if direction == WRONG else self.gold)]
+        found = [stage for stage in said if stage is not None]
+        if not found or len(found) < len(said):
+            return None
+        return any_of(found) if self.together == ANY else each_of(found)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Cells that were run under it."""
+        return list(dict.fromkeys(key for led in (*self.wrong, *self.gold) for key in led.stages))
+
+    @property
+    def unfair(self) -> int:
+        return sum(len(led.unfair) for led in (*self.wrong, *self.gold))
+
+
+ANY, EACH = "any", "each"
+
+
+def _is_fair(sample: Sample) -> bool:
+    made = sample.reference[MADE]
+    return "towards" not in made or (made["towards"] == sample.gold) == (made[LEADS] == GOLD)
+
+
+def stages_of(pair: Measured) -> dict[Key, Stage]:
+    return {(run.method, run.decoding): stage_of(pair, run) for run in pair.answers()}
+
+
+def stage_of(pair: Measured, run: Run) -> Stage:
+    return Stage.of(run.probs, run.other, pair.gold)
+
+
+def first_stage(stages: Mapping[Key, Stage], key: Key) -> tuple[str, Stage] | None:
+    """What a cell said without a cue, and by which method: one that works on cues alone says what naive says there."""
+    method, decoding = key
+    found = next((name for name in (method, NAIVE) if (name, decoding) in stages), None)
+    return None if found is None else (found, stages[found, decoding])
+
+
+def cues_of(one: Conditioned) -> list[Cue]:
+    """Every kind of cue that a suite was asked under; notes also each alone, and any of the first 3 and 5."""
+    kinds: dict[str, _Kind] = {}
+    for measured in one.under.values():
+        direction = leads(measured)
+        if direction:
+            spec = _condition(measured)
+            kind = kinds.setdefault(_key(spec), _Kind(_title(spec)))
+            kind.led.setdefault(direction, {})[int(spec.params.get(NOTE, 0))] = Led(one.base, measured)
+    if not kinds:
+        raise IncompatibleCell("it was asked under no cue: give its suite `conditions: [cue-wrong, cue-gold]`")
+    return [cue for kind in kinds.values() for cue in kind.cues()]
+
+
+NOTE = "k"
+"""Parameter of a condition: which of several notes on a sample."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Conditions of equal parameters."""
+
+    title: str
+    led: dict[str, dict[int, Led]] = field(default_factory=dict)
+    """By direction and number of the note."""
+
+    def cues(self) -> Iterator[Cue]:
+        wrong, gold = (self.led.get(direction, {}) for direction in (WRONG, GOLD))
+        numbers = sorted({*wrong, *gold})
+        if numbers == [0]:
+            yield Cue(self.title, tuple(wrong.values()), tuple(gold.values()))
+            return
+        for k in numbers:
+            yield Cue(f"{self.title} {k}", _numbered(wrong, [k]), _numbered(gold, [k]))
+        yield Cue(f"{self.title}, each", _numbered(wrong, numbers), _numbered(gold, numbers), EACH)
+        for m in (m for m in ANY_OF if m <= len(numbers)):
+            yield Cue(f"{self.title}, any of {m}", _numbered(wrong, numbers[:m]), _numbered(gold, numbers[:m]), ANY)
+
+
+def _numbered(found: Mapping[int, Led], numbers: Sequence[int]) -> tuple[Led, ...]:
+    """All of these notes, or none where one was not asked."""
+    return tuple(found[k] for k in numbers) if set(numbers) <= set(found) else ()
+
+
+def leads(measured: Measured) -> str:
+    """Where the condition of a pair leads; empty where it leads nowhere."""
+    made: dict[str, Any] = measured.samples[0].reference.get(MADE, {})
+    return str(made.get(LEADS, ""))
+
+
+def _condition(measured: Measured) -> ConditionSpec:
+    condition = measured.pair.suite.condition
+    assert condition is not None  # it stands in `under`
+    return condition
+
+
+def _key(spec: ConditionSpec) -> str:
+    return canonical_json([{k: v for k, v in spec.params.items() if k != NOTE}, spec.content])
+
+
+def _title(spec: ConditionSpec) -> str:
+    """Its template, and what else differs from the default; conditions without templates are notes."""
+    defaults = conditions.get(spec.kind).defaults
+    plain = {"template", NOTE, *spec.places}
+    changed = [f"{k}={v}" for k, v in spec.params.items() if v != defaults[k] and k not in plain]
+    return ", ".join([str(spec.params.get("template", "note")), *changed])
+
+
+def again(base: Measured) -> dict[Key, Stage]:
+    """Every cell once more without a cue: by its distribution, or where it shows none (written draws) by the next seed."""
+    drawn = base.pair.writings
+    other = _next_seed(base) if drawn else None
+    exact = [run for run in base.answers() if not drawn or base.settings(run.decoding).get("greedy")]
+    found = {(run.method, run.decoding): stage_of(base, run) for run in exact}
+    return found if other is None else {**stages_of(other), **found}
+
+
+def _next_seed(base: Measured) -> Measured | None:
+    runs = pl.read_parquet(base.predictions.with_name("runs.parquet"), glob=False)
+    seeds = sorted(set(runs["seed"].to_list()) - {base.seed})
+    if not seeds:
+        return None
+    return replace(base, seed=seeds[0], runs=runs.filter(pl.col("seed") == seeds[0], pl.col("status") != "failed"))

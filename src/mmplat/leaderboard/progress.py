@@ -1,0 +1,148 @@
+"""What runs now, what it costs and what went wrong, as tables: read from plans, heartbeats and schedules, without the store.
+
+Nothing here is cached by the store's version: a heartbeat changes every few seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, get_args
+
+import polars as pl
+
+from mmplat.artifacts import Results, read_json
+from mmplat.campaign import BatchState, BatchStatus, Progress, progress_of
+from mmplat.errors import MmplatError
+from mmplat.plan import read_plan
+
+OVERVIEW: dict[str, Any] = {
+    "campaign": pl.String, "state": pl.String, "batches": pl.Int64, **dict.fromkeys(get_args(BatchStatus), pl.Int64),
+    "pairs": pl.Int64, "decided": pl.Int64, "rows_done": pl.Int64, "rows_total": pl.Int64, "rows_per_s": pl.Float64,
+    "expected_end": pl.Datetime("us", "UTC"), "failures": pl.Int64, "note": pl.String,
+}  # fmt: skip
+BATCHES: dict[str, Any] = {
+    "batch": pl.String, "status": pl.String, "model": pl.String, "suites": pl.String, "rows_done": pl.Int64,
+    "rows_total": pl.Int64, "rows_per_s": pl.Float64, "seconds_left": pl.Float64, "host": pl.String,
+    "updated": pl.Datetime("us", "UTC"), "memory_mb": pl.Int64, "gpu_memory_mb": pl.Int64, "error": pl.String,
+}  # fmt: skip
+FIRINGS: dict[str, Any] = {
+    "schedule": pl.String, "cron": pl.String, "grid": pl.String, "due": pl.String, "outcome": pl.String,
+    "rows_asked": pl.Int64, "reason": pl.String, "log": pl.String,
+}  # fmt: skip
+COSTS: dict[str, Any] = {"model": pl.String, "hardware": pl.String, "forwards": pl.Int64, "seconds": pl.Float64}
+TAIL_BYTES = 20_000
+MADE_BY = "mmplat schedule run-due"
+
+
+def overview(results: Results) -> pl.DataFrame:
+    """One row per campaign that has a plan: how far it is; `note` says why where that cannot be told."""
+    plans = sorted((results.root / "campaigns").glob("*/plan.json"))
+    rows = [_told(results, plan) for plan in plans]
+    return pl.DataFrame(rows, schema=OVERVIEW)
+
+
+def _told(results: Results, plan: Path) -> dict[str, Any]:
+    try:
+        return _row(progress_of(read_plan(plan), results))
+    except MmplatError as error:  # imported, of another version, or being written: the others are still worth telling
+        return dict.fromkeys(OVERVIEW) | {"campaign": plan.parent.name, "state": "unknown", "note": str(error)}
+
+
+def _row(state: Progress) -> dict[str, Any]:
+    counts = Counter(batch.status for batch in state.batches)
+    return {
+        "campaign": state.campaign, "state": _in_a_word(state), "batches": len(state.batches),
+        **{name: counts[name] for name in get_args(BatchStatus)}, "pairs": state.pairs, "decided": state.decided,
+        "rows_done": state.rows_done, "rows_total": state.rows_total, "rows_per_s": state.rows_per_s,
+        "expected_end": state.expected_end, "failures": len(state.failures), "note": None if state.fine else state.verdict,
+    }  # fmt: skip
+
+
+def _in_a_word(state: Progress) -> str:
+    """The worst news first."""
+    if state.fine:
+        return "complete"
+    worst: tuple[BatchStatus, ...] = ("failed", "lost", "running")
+    return next((status for status in worst if state.with_status(status)), "unfinished")
+
+
+def batches(results: Results, campaign: str) -> pl.DataFrame:
+    """One row per batch of a campaign: who asks it where, how fast, and what it said last."""
+    state = progress_of(read_plan(results.plan(campaign)), results)
+    return pl.DataFrame([_batch(batch) for batch in state.batches], schema=BATCHES)
+
+
+def _batch(batch: BatchState) -> dict[str, Any]:
+    beat = batch.heartbeat
+    said = {
+        "host": f"{beat.host}:{beat.pid}" + (f" (SLURM {beat.slurm_job})" if beat.slurm_job else ""),
+        "rows_per_s": beat.rows_per_s, "updated": beat.updated, "memory_mb": beat.peak_memory_mb,
+        "gpu_memory_mb": beat.peak_gpu_memory_mb, "error": beat.error,
+    } if beat else {}  # fmt: skip
+    return dict.fromkeys(BATCHES) | said | {
+        "batch": batch.key, "status": batch.status, "model": batch.model, "suites": "; ".join(batch.suites),
+        "rows_done": batch.rows_done, "rows_total": batch.rows_total, "seconds_left": batch.seconds_left,
+    }  # fmt: skip
+
+
+def failures(results: Results, campaign: str) -> list[str]:
+    """One line per sample that could not be asked."""
+    return list(progress_of(read_plan(results.plan(campaign)), results).failures)
+
+
+def costs(results: Results, campaign: str) -> pl.DataFrame:
+    """model, hardware, forwards, seconds: what asking a campaign took, as its jobs said."""
+    state = progress_of(read_plan(results.plan(campaign)), results)
+    spent = [
+        (batch.model, cost.hardware, cost.steps, cost.seconds)
+        for batch in state.batches
+        if batch.heartbeat
+        for cost in batch.heartbeat.costs
+    ]
+    table = pl.DataFrame(spent, schema=COSTS, orient="row")
+    return table.group_by("model", "hardware", maintain_order=True).agg(pl.col("forwards", "seconds").sum())
+
+
+def log_tail(folder: Path, batch: str, lines: int = 40) -> str | None:
+    """The end of a batch's log below `folder` (Snakemake's working folder); None where it is not there."""
+    path = folder / "logs" / "ask" / f"{Path(batch).name}.log"
+    return tail(path, lines) if path.is_file() else None
+
+
+def tail(path: Path, lines: int = 40) -> str:
+    with path.open("rb") as stream:
+        stream.seek(max(path.stat().st_size - TAIL_BYTES, 0))
+        return "\n".join(stream.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def schedules(results: Results) -> pl.DataFrame:
+    """One row per firing of each schedule, the latest first; a schedule that has not fired yet has one row without `due`."""
+    rows = [row for entry in sorted(results.schedule.glob("*/schedule.json")) for row in _firings(entry)]
+    return pl.DataFrame(rows, schema=FIRINGS)
+
+
+def _firings(entry: Path) -> Iterable[dict[str, Any]]:
+    said = read_json(entry, made_by="mmplat schedule add")
+    about = {"schedule": said["name"], "cron": said["cron"], "grid": said["grid"]}
+    fired = sorted(entry.parent.glob("????-??-??T??-??.json"), reverse=True)
+    blank = dict.fromkeys(FIRINGS)
+    for path in fired:
+        firing = read_json(path, made_by=MADE_BY)
+        yield blank | about | {name: firing.get(name) for name in ("due", "outcome", "rows_asked", "reason", "log")}
+    if not fired:
+        yield blank | about
+
+
+def disk(results: Results) -> pl.DataFrame:
+    """part, files, bytes: what the results folder holds, the largest first."""
+    parts = [(entry.name, *_size(entry)) for entry in results.root.iterdir() if not entry.name.startswith(".")]
+    return pl.DataFrame(parts, schema={"part": pl.String, "files": pl.Int64, "bytes": pl.Int64}, orient="row").sort(
+        "bytes", descending=True
+    )
+
+
+def _size(entry: Path) -> tuple[int, int]:
+    files = [entry] if entry.is_file() else [path for path in entry.rglob("*") if path.is_file()]
+    return len(files), sum(path.stat().st_size for path in files if path.exists())
