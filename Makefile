@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tables and models are small here: more threads than cores only fight each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast soak dashboard contracts bench check format clean
+.PHONY: help demo test test-fast soak strength dashboard contracts bench check format clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
@@ -25,6 +25,11 @@ test: $(VENV)/ready  ## all tests
 
 test-fast: $(VENV)/ready  ## tests without the slow ones
 	$(BIN)/python -m pytest -m "not slow and not browser"
+
+strength: $(VENV)/ready  ## trains three models whose spurious cues are known to be weak or strong, and measures them: a quarter of an hour
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile profiles/default $(foreach turn,a b c,results/world/tiny-graded-$(turn)-seed1/card.json)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile profiles/default --config grid=config/grids/spurious-strength.yaml
+	$(BIN)/mmplat diagnose strength spurious-strength
 
 soak: $(VENV)/ready  ## 50 random faults on a real SLURM; takes some minutes
 	PYTHONPATH=tests $(BIN)/python tests/slurm/soak.py --faults 50 --seed $$(date +%s)

@@ -1,9 +1,9 @@
 """The dashboard on a large store: `bench/dashboard.py [--results FOLDER] [--only-write]`.
 
-10,000 runs (20 models × 5 suites × 10 methods × 10 decodings, an earlier campaign of 1,000 beside them) and 10 million predictions;
-a folder that is there is used again. The files are those that deciding writes, the numbers are drawn. A server is started, and a
-real Chromium opens every page: cold (the first page that a fresh server serves) and after a choice was changed. Prints JSON: seconds
-until the page's script has ended and its first chart or table is there, best and median of `REPEATS`.
+10,000 runs (20 models × 5 suites × 10 methods × 10 decodings; an earlier campaign of 1,000 beside them), 11 million predictions;
+a folder that is there is used again. The files are those that deciding writes, the numbers are drawn. A server is started,
+and a real Chromium opens every page: cold (the first page that a fresh server serves), warm, and after a choice was changed.
+Prints JSON: seconds until the first chart or table is there and until all is, best and median, and the load of the machine.
 """
 
 from __future__ import annotations
@@ -11,30 +11,33 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "store"), str(ROOT / "bench"), str(ROOT / "tests" / "dashboard")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "store"))
 import generate
 from store import rows
 
 from mmplat.artifacts import Results, write_json
 from mmplat.store import publish
 
+ROOT = Path(__file__).parents[1]
 MODELS = tuple(f"model-{at:02d}-{size}b" for at, size in zip(range(20), (1, 3, 7, 13) * 5, strict=True))
 SUITES = tuple(f"suite-{at}" for at in range(5))
 METHODS = ("naive", "apc-only", *(f"method-{at}" for at in range(8)))
 DECODINGS = ("greedy", "sample", *(f"t0.{at}" for at in range(1, 9)))
-SAMPLES, REPEATS = 1000, 5
+SAMPLES, REPEATS, COLD = 1000, 5, 3
 CAMPAIGN, EARLIER = "large", "earlier"
 
 
@@ -66,6 +69,114 @@ def write_pair(folder: Path) -> None:
     generate.write_parquet(folder / "predictions.parquet", rows(runs, SAMPLES))
 
 
+OPENED = {
+    "leaderboard": "/?campaign=large",
+    "leaderboard of a suite": "/?campaign=large&suite=suite-1",
+    "grid": "/grid?campaign=large&suite=suite-1&cells=difference+from+naive",
+    "compare": "/compare?campaign=large&suite=suite-1",
+    "samples": "/samples?campaign=large&suite=suite-1",
+    "decoding": "/decoding?campaign=large&suite=suite-1",
+    "debiasing": "/debiasing?campaign=large&suite=suite-1",
+    "sql": "/sql?sql=FROM+leaderboard+LIMIT+1000",
+}
+CHOSEN = {
+    "leaderboard of a suite": ("Suite", ("suite-2", "suite-3", "suite-4", "suite-0")),
+    "grid": ("Model", tuple(MODELS[1:5])),
+    "compare": ("B: method", tuple(METHODS[2:6])),
+    "samples": ("Method", tuple(METHODS[1:5])),
+    "decoding": ("Suite", ("suite-2", "suite-3", "suite-4", "suite-0")),
+    "debiasing": ("Model", tuple(MODELS[1:5])),
+}
+"""On which page which box is set to what: nothing that is shown then was read before."""
+SHOWN = "[data-testid=stVegaLiteChart] :is(canvas, svg), [data-testid=stDataFrame] canvas"
+DONE = "[data-testid=stApp][data-test-script-state=notRunning]"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@contextmanager
+def served(results: Results) -> Iterator[str]:
+    """A fresh server, and its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(ROOT / "dashboard" / "serve.py"), "--server.port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"MMPLAT_RESULTS": str(results.root)}, stdout=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while not answers(address):
+            assert server.poll() is None, "the server ended while it was starting"
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def opened(tab: Any, url: str) -> tuple[float, float]:
+    """Seconds until the first chart or table of a page is there, and until its script has ended."""
+    began = time.perf_counter()
+    tab.goto(url)
+    tab.wait_for_selector(SHOWN, timeout=60_000)
+    first = time.perf_counter() - began
+    tab.wait_for_selector(DONE, timeout=60_000)
+    return first, time.perf_counter() - began
+
+
+def changed(tab: Any, label: str, option: str) -> float:
+    """Seconds from choosing another value in a box until the page has been made anew."""
+    box = tab.get_by_test_id("stSelectbox").filter(has=tab.get_by_text(label, exact=True))
+    box.locator("input").click()
+    before = tab.url
+    wanted = tab.get_by_role("option", name=option, exact=True)
+    wanted.wait_for()
+    began = time.perf_counter()
+    wanted.click()
+    tab.wait_for_url(lambda url: url != before)  # the page writes its address when it has ended
+    tab.wait_for_selector(DONE)
+    return time.perf_counter() - began
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    return {"best": round(min(seconds), 2), "median": round(statistics.median(seconds), 2), "n": len(seconds)}
+
+
+def measure(results: Results) -> dict[str, Any]:
+    from playwright.sync_api import sync_playwright
+
+    load = os.getloadavg()[0]
+    said: dict[str, Any] = {"load of the machine when it began": round(load, 1), "cores": os.cpu_count()}
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        tab = browser.new_context(viewport={"width": 1280, "height": 1200}).new_page()
+        tab.set_default_timeout(60_000)
+        cold = []
+        for _ in range(COLD):
+            with served(results) as address:
+                cold.append(opened(tab, address + OPENED["leaderboard"])[0])
+        said["first page of a fresh server, first chart or table"] = summary(cold)
+        with served(results) as address:
+            for page, url in OPENED.items():
+                times = [opened(tab, address + url) for _ in range(REPEATS)]
+                said[f"{page}: opened, first chart or table"] = summary([first for first, _ in times])
+                said[f"{page}: opened, all of it"] = summary([whole for _, whole in times])
+                label, options = CHOSEN.get(page, ("", ()))
+                if options:
+                    said[f"{page}: another {label}"] = summary([changed(tab, label, option) for option in options])
+        browser.close()
+    said["load of the machine when it ended"] = round(os.getloadavg()[0], 1)
+    return said
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--results", type=Path)
@@ -75,3 +186,5 @@ if __name__ == "__main__":
         place = Results(given.results or Path(temporary) / "results")
         if not (place.root / "written.json").exists():
             write(place)
+        if not given.only_write:
+            print(json.dumps(measure(place), indent=1))

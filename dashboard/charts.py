@@ -72,10 +72,12 @@ def intervals(
 
 def curves(
     table: pl.DataFrame, *, x: str, title: str, names: list[str], y: str = "value", y_title: str = "value",
-    colour: str = "series", log: bool = False, band: bool = True, zero: bool = False, height: int = 260,
+    colour: str = "series", log: bool = False, band: bool = True, zero: bool = False, height: int = 300,
 ) -> alt.LayerChart:  # fmt: skip
     """Lines over a number, a colour per series, with the interval of every point."""
-    across = alt.X(f"{x}:Q", title=title, scale=alt.Scale(type="log" if log else "linear", zero=False, padding=8))
+    across = alt.X(
+        f"{x}:Q", title=title, scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12)
+    )
     up = alt.Scale(zero=zero, nice=True)
     base = alt.Chart(table).encode(x=across, color=coloured(colour, names), tooltip=tips(table))
     lines = base.mark_line(opacity=0.75).encode(y=alt.Y(f"{y}:Q", title=y_title, scale=up))
@@ -83,11 +85,11 @@ def curves(
     layers = [lines, points]
     if band and {"low", "high"} <= set(table.columns):
         layers.insert(0, base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=y_title, scale=up), y2="high:Q"))
-    return alt.layer(*layers).properties(height=height)
+    return alt.layer(*layers).properties(height=height + 24 * (len(names) // 3))  # lines of the legend
 
 
 def scatter(table: pl.DataFrame, *, x: str, y: str, x_title: str, y_title: str, zero: bool = True) -> alt.LayerChart:
-    """Named points with intervals upwards; `front` (bool) are the ones that nothing beats in both directions."""
+    """Points with intervals upwards; `front` (bool) are those that nothing beats in both directions, and `named` have names."""
     base = alt.Chart(table).encode(
         x=alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, padding=20)), tooltip=tips(table)
     )
@@ -96,7 +98,11 @@ def scatter(table: pl.DataFrame, *, x: str, y: str, x_title: str, y_title: str, 
     bars = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q", color=shade)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(y=up, color=shade)
     front = base.transform_filter("datum.front").mark_line(color=BLUE, opacity=0.4).encode(y=up)
-    texts = base.mark_text(align="left", dx=8, dy=-7, fontSize=11).encode(y=up, text="row:N", color=shade)
+    texts = (
+        base.transform_filter("datum.named")
+        .mark_text(align="left", dx=8, dy=-7, fontSize=11)
+        .encode(y=up, text="row:N", color=shade)
+    )
     return alt.layer(front, bars, points, texts).properties(height=360)
 
 
@@ -106,14 +112,17 @@ def bars(
     """Bars from zero, several beside each other in a row; `low` and `high` are drawn where there are any."""
     base = alt.Chart(table).encode(
         y=_rows_axis(rows),
-        yOffset=alt.YOffset(f"{colour}:N", sort=names),
         color=coloured(colour, names),
         tooltip=tips(table),
     )
-    shown = [base.mark_bar().encode(x=alt.X(f"{value}:Q", title=title, axis=alt.Axis(labelFlush=False)))]
+    drawn = alt.Scale(domain=[name for name in names if name in set(table[colour])])
+    beside, middle = (alt.YOffset(f"{colour}:N", sort=names, scale=drawn, bandPosition=at) for at in (0, 0.5))
+    across = alt.X(f"{value}:Q", title=title, axis=alt.Axis(labelFlush=False, tickCount=10))
+    shown = [base.mark_bar().encode(x=across, yOffset=beside)]
     if {"low", "high"} <= set(table.columns):
-        shown.append(base.mark_rule(color=GREY, strokeWidth=1.5).encode(x="low:Q", x2="high:Q", color=alt.value(GREY)))
-    return alt.layer(*shown).properties(height=max(len(rows) * (10 + 9 * len(names)), 90))
+        ends = base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q", color=alt.value(GREY), yOffset=middle)
+        shown.append(ends)
+    return alt.layer(*shown).properties(height=alt.Step(9))
 
 
 def counts(
@@ -167,7 +176,7 @@ def radar(table: pl.DataFrame, *, axes: list[str], names: list[str], colour: str
     )  # fmt: skip
     labels = whole.with_columns(*_polar(axes, pl.lit(1.14)))
     texts = alt.Chart(labels).mark_text(fontSize=11, color=GREY).encode(x=x, y=y, text="axis:N")
-    return alt.layer(web, lines, dots, texts).properties(height=430)
+    return alt.layer(web, lines, dots, texts).properties(height=540)
 
 
 def _polar(axes: list[str], radius: str | pl.Expr) -> list[pl.Expr]:
@@ -283,6 +292,6 @@ def _value_axis(column: str, scale: alt.Scale, metric: str) -> alt.X:
 
 def _legend(names: list[str]) -> alt.Legend:
     """Above the chart, in as many columns as there is room for: Vega wraps nothing by itself."""
-    entry = 30 + 6.5 * max(len(name) for name in names)
-    columns = alt.ExprRef(f"{ON_A_PHONE} ? {max(1, int(210 / entry))} : {max(1, int(800 / entry))}")
+    entry = 34 + 7 * max(len(name) for name in names)
+    columns = alt.ExprRef(f"max(1, floor(width / {entry:.0f}))")
     return alt.Legend(orient="top", title=None, labelLimit=300, columns=columns, symbolOpacity=1)

@@ -19,6 +19,8 @@ from mmplat.leaderboard.under_conditions import under_conditions
 Row = dict[str, Any]
 ENLARGED_PX = 320
 ABREAST = 3
+LONG, LONG_PX = 300, 220
+"""Characters of a question that get a box of this height to scroll in, so that conditions stand abreast."""
 AS_IT_IS = "as it is"
 
 
@@ -65,14 +67,18 @@ def show_conditions(run: Row, sample_id: str) -> None:
     for at in range(0, len(rows), ABREAST):
         for place, row in zip(st.columns(ABREAST, gap="medium"), rows[at : at + ABREAST], strict=False):
             with place.container(border=True):
-                show_condition(row)
+                show_condition(row, rows[0])
     draw_answers([row for row in rows if row["probs"]])
 
 
-def show_condition(row: Row) -> None:
+def show_condition(row: Row, unchanged: Row) -> None:
+    """Images only where they are others: their names are their content."""
     st.text(row["condition"] or AS_IT_IS)
-    show_images(row)
-    st.code(row["question"], language=None, wrap_lines=True)
+    if row["images"] != unchanged["images"]:
+        show_images(row)
+    st.code(
+        row["question"], language=None, wrap_lines=True, height=LONG_PX if len(row["question"]) > LONG else "content"
+    )
     if row["run_id"] is None:
         st.caption("Not answered by this method and decoding.")
     else:

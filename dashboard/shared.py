@@ -57,6 +57,16 @@ def results() -> artifacts.Results:
     return artifacts.results()
 
 
+def tolerant(function: Read, *arguments: Any) -> Any:
+    """What cannot be read is a sentence, and the rest of the page goes on: None."""
+    try:
+        return function(*arguments)
+    except MmplatError as error:
+        st.warning("This part cannot be told.", icon=":material/warning:")
+        st.text(str(error))
+        return None
+
+
 @st.cache_data(show_spinner=False, max_entries=100)
 def _looked(version: Version, name: str, arguments: Any, *, _function: Read) -> Any:
     return _function(results(), *arguments)
@@ -72,6 +82,11 @@ def _cached(version: Version, name: str, arguments: Any, options: Any, *, _funct
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _connection(version: Version) -> duckdb.DuckDBPyConnection:
     return leaderboard.connect(results())
+
+
+def open_store() -> None:
+    """Opens the connection that pages share, so that the first of them finds it open."""
+    _connection(_version())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -133,13 +148,16 @@ def choose_some(label: str, name: str, options: Sequence[str], *, placeholder: s
     return values
 
 
-def choose_text(label: str, name: str, *, placeholder: str = "") -> str:
-    """A shareable line of text; whatever it holds is looked for literally."""
+def choose_text(label: str, name: str, *, placeholder: str = "", lines: int = 1) -> str:
+    """A shareable text of one line or of several; whatever it holds is taken literally."""
     key = f"choose {name}"
     wanted = from_address(name)
     if wanted is not None or key not in st.session_state:
         st.session_state[key] = (wanted or _kept(name) or [""])[0]
-    value: str = st.text_input(label, key=key, placeholder=placeholder)
+    if lines > 1:
+        value: str = st.text_area(label, key=key, placeholder=placeholder, height=24 * lines)
+    else:
+        value = st.text_input(label, key=key, placeholder=placeholder)
     keep(name, *([value] if value else []))
     return value
 

@@ -66,7 +66,9 @@ def label(drawn: pl.DataFrame, differs: bool) -> pl.Series:
     """The number in a cell; with a star where the difference is there whatever else is compared in this grid."""
     form = "{:+.3f}" if differs else "{:.3f}"
     texts = [
-        "–" if number is None else form.format(round(number, 3) + 0.0) + ("*" if differs and p is not None and p < SURE else "")
+        "–"
+        if number is None
+        else form.format(round(number, 3) + 0.0) + ("*" if differs and p is not None and p < SURE else "")
         for number, p in drawn.select("shown", "p_holm").iter_rows()
     ]
     return pl.Series(texts, dtype=pl.String)

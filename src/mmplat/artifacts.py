@@ -67,11 +67,15 @@ class Results:
 
     def training(self, key: str) -> Path:
         """A fine-tuning as the plan wrote it; named by content, never rewritten."""
-        return self.root / "trained" / f"{key}.json"
+        return self.trained_root / f"{key}.json"
 
     def trained(self, key: str) -> Path:
         """model/ (a checkpoint or an adapter), losses.jsonl, seen.json (what it was trained on), card.json (last)."""
-        return self.root / "trained" / key
+        return self.trained_root / key
+
+    @property
+    def trained_root(self) -> Path:
+        return self.root / "trained"
 
     @property
     def schedule(self) -> Path:

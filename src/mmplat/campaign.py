@@ -39,10 +39,24 @@ class BatchState:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingState:
+    """A model that is trained before it is asked."""
+
+    model: str
+    trained: bool
+    steps: int
+    """That it has taken so far."""
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.steps} steps taken)" if self.steps else self.model
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The state of one campaign."""
 
     campaign: str
+    trainings: tuple[TrainingState, ...]
     batches: tuple[BatchState, ...]
     pairs: int
     decided: int
@@ -55,6 +69,10 @@ class Progress:
 
     def with_status(self, *statuses: BatchStatus) -> list[BatchState]:
         return [batch for batch in self.batches if batch.status in statuses]
+
+    @property
+    def untrained(self) -> list[TrainingState]:
+        return [one for one in self.trainings if not one.trained]
 
     @property
     def fine(self) -> bool:
@@ -96,6 +114,8 @@ class Progress:
             )
         failed = [batch for batch in self.with_status("failed") if batch.heartbeat]
         why = f" Batch {failed[0].key} failed: {failed[0].heartbeat.error}" if failed and failed[0].heartbeat else ""
+        if self.untrained:
+            why += f" Not trained yet: {', '.join(map(str, self.untrained))}."
         return (
             f"Campaign {self.campaign!r} is not complete: {self.count('done')} of {len(self.batches)} batches asked, "
             f"{self.decided} of {self.pairs} pairs decided.{why} Run the same snakemake command again: it continues."
@@ -109,6 +129,7 @@ class Progress:
             "now": self.now.isoformat(),
             "fine": self.fine,
             "counts": {status: self.count(status) for status in get_args(BatchStatus)},
+            "trainings": [asdict(one) for one in self.trainings],
             "pairs": self.pairs,
             "decided": self.decided,
             "rows_done": self.rows_done,
@@ -133,12 +154,21 @@ def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) ->
     decided = [results.decided(plan.grid.campaign, p.model.name, p.suite.name) / "decided.json" for p in plan.pairs]
     return Progress(
         campaign=plan.grid.campaign,
+        trainings=tuple(_training(name, job.key, results) for name, job in plan.grid.trainings.items()),
         batches=tuple(_state(job, _expected(plan, job), said, rate, now) for job, said in files),
         pairs=len(decided),
         decided=sum(path.exists() for path in decided),
         failures=_failures(said.marker for _, said in files if said.marker),
         now=now,
     )
+
+
+def _training(model: str, key: str, results: Results) -> TrainingState:
+    """Its losses have a line for each step."""
+    folder = results.trained(key)
+    losses = folder / "losses.jsonl"
+    steps = len(losses.read_bytes().splitlines()) if losses.exists() else 0
+    return TrainingState(model, (folder / "card.json").exists(), steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mmplat.suites import catalog as suites
 class ConditionEntry(BaseModel):
     """What is changed about the samples of a suite; `as` gives it another name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), serialize_by_alias=True)
 
     name: str
     as_: str = Field("", alias="as")

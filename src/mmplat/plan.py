@@ -273,7 +273,8 @@ def read_plan(path: Path) -> Plan:
         )
     contents = {suite["name"]: (suite.get("condition") or suite).get("content") for suite in said["grid"]["suites"]}
     known = {name: content for name, content in contents.items() if content}
-    plan = make_plan(parse_grid(said["grid_text"], source=said["source"], contents=known))
+    trainings = {name: TrainingJob.model_validate(job) for name, job in said.get("trainings", {}).items()}
+    plan = make_plan(parse_grid(said["grid_text"], source=said["source"], contents=known, trainings=trainings))
     earlier = cut_of(said, source=str(path))
     return replace(plan, cut=earlier) if earlier.jobs else plan
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -157,7 +157,9 @@ class Recipe(Entry):
 
     about: str = ""
     data: list[Part] = Field(min_length=1)
-    batch: dict[Family, int] = Field(description="items of each family in a batch of one process")
+    batch: dict[Family, Annotated[int, Field(ge=1)]] = Field(
+        description="items of each family in a batch of one process"
+    )
     losses: Losses = Losses()
     optimiser: Optimiser
     schedule: Schedule
@@ -295,11 +297,11 @@ def _refuse_wordless(part: Part, suite: SuiteSpec, where: str) -> None:
 
 def _refuse_unequal(recipe: Recipe, data: Sequence[Data], document: Document) -> None:
     """The batch must name the families of the data, all of them and no others."""
-    there, asked = {part.family for part in data}, {family for family, count in recipe.batch.items() if count > 0}
+    there, asked = {part.family for part in data}, set(recipe.batch)
     if there != asked:
         raise ConfigError(
             f"batch{document.at('batch')} asks for items of {', '.join(sorted(asked)) or 'no family'}, and the data hold "
-            f"{', '.join(sorted(there))}. Give each family of the data a count above 0, and no other."
+            f"{', '.join(sorted(there))}. Give each family of the data a count, and no other."
         )
 
 

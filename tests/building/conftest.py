@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,13 +94,13 @@ class Bench:
         return len(self.endpoint.bodies)
 
 
-@pytest.fixture
-def make_bench(tmp_path: Path, clip: Path, results: Results) -> Iterator[Callable[[int], Bench]]:
+@contextmanager
+def benches(folder: Path, clip: Path, results: Results) -> Iterator[Callable[[int], Bench]]:
+    """Makes a bench of so many images."""
     writer = known_scenes.Writer()
     with serving(Endpoint(told=writer, usage={"prompt_tokens": 200, "completion_tokens": 50})) as endpoint:
 
         def make(n: int) -> Bench:
-            folder = tmp_path / "of [mine], 100%"
             known_scenes.draw(folder / "images", writer, n)
             return Bench(folder, clip, results, writer, endpoint)
 
@@ -106,5 +108,29 @@ def make_bench(tmp_path: Path, clip: Path, results: Results) -> Iterator[Callabl
 
 
 @pytest.fixture
+def make_bench(tmp_path: Path, clip: Path, results: Results) -> Iterator[Callable[[int], Bench]]:
+    with benches(tmp_path / "of [mine], 100%", clip, results) as make:
+        yield make
+
+
+@pytest.fixture
 def bench(make_bench: Callable[[int], Bench]) -> Bench:
     return make_bench(IMAGES)
+
+
+@pytest.fixture(scope="session")
+def draft(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder in which the checks let items of three classes pass and reject those about herons. Only copied."""
+    folder = tmp_path_factory.mktemp("draft")
+    with pytest.MonkeyPatch.context() as patched, benches(folder, clip, Results(folder / "results")) as make:
+        patched.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        bench = make(IMAGES)
+        bench.writer.fault = lambda scene: "ambiguous" if scene.klass == 0 else None
+        bench.draft()
+    return bench.results.root
+
+
+@pytest.fixture
+def drafted(draft: Path, bench: Bench) -> Bench:
+    shutil.copytree(draft, bench.results.root)
+    return bench

@@ -83,7 +83,9 @@ class Writer:
         if self.fault(scene) == "untyped":
             return json.dumps({"core": [{"type": "mood", "phrase": SIGNS[scene.klass]}], "spurious": []})
         mistaken = CLASSES.index(re.search(r"took it for: (\w+)\.", text)[1])
-        order = sorted(range(len(TYPES)), key=lambda kind: (scene.attributes[kind] != mistaken, (kind + scene.speckle) % 9))
+        order = sorted(
+            range(len(TYPES)), key=lambda kind: (scene.attributes[kind] != mistaken, (kind + scene.speckle) % 9)
+        )
         spurious = [{"type": TYPES[k], "phrase": LOOKS[TYPES[k]][scene.attributes[k]]} for k in order[:LISTED]]
         said = json.dumps({"core": [{"type": "shape", "phrase": self.sign(scene)}], "spurious": spurious})
         return f"```json\n{said}\n```" if self.fault(scene) == "fenced" else said

@@ -134,6 +134,8 @@ def test_a_condition_that_asks_another_question_is_refused(told, monkeypatch, wh
 
 def test_words_stand_before_the_question_behind_its_stem_or_last():
     assert before_question(ASKED, "T.", "").question == f"T.{ASKED.question}"
+    framed = replace(ASKED, question=f"Question:\n{ASKED.question}")
+    assert before_question(framed, "T.", "").question == f"Question:\nT.{ASKED.question}"
     assert after_stem(ASKED, "T.").question == "What is it? T.\nA cat\nB dog\nLetter only."
     assert at_end(ASKED, "T.").question == f"{ASKED.question} T."
     assert after_stem(replace(ASKED, question="Why?", stem=""), "T.").question == "Why? T."

@@ -148,7 +148,9 @@ def test_words_that_hold_the_right_answer_within_them_give_nothing_away(facts):
     assert under.reference["condition"]["facts"] == "file"
 
 
-@pytest.mark.parametrize("line", ['{"option": "cat"', '{"option": "cat"}', '["cat"]'])
+@pytest.mark.parametrize(
+    "line", ['{"option": "cat"', '{"option": "cat"}', '["cat"]', "", '{"option": "Dog ", "text": "Woof."}']
+)
 def test_a_row_that_says_nothing_is_told_by_its_place(tmp_path, line):
     file = tmp_path / "facts.jsonl"
     file.write_text(f'{{"option": "dog", "text": "It barks."}}\n{line}\n')

@@ -28,13 +28,19 @@ FLAGS = [
 GRID = """
 campaign: demo
 models: [fake, {name: "lab/fake_64*b*", family: fake, path: nowhere, params: {vocab_size: 48}}]
-suites: [world-objects, world-spurious]
+suites:
+  - {name: world-objects, conditions: [unrelated-facts, cue-gold, cue-wrong]}
+  - world-spurious
 decodings: [greedy, sample, t0.7-k50-p0.9]
 methods: [naive, posthoc-none, posthoc-noise, vdd-unk, apc-only]
 views: [black]
 seeds: [0, 1]
 limit: 45
 """
+DIAGNOSED = (
+    "diagnose prior", "diagnose lean", "diagnose confidence", "diagnose calibration", "diagnose interference",
+    "diagnose misleading", "decodings best",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +57,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
     )
     changed.write_parquet(folder / "samples.parquet")
     (folder / "images" / samples["images"][-1][0]).unlink()
+    for diagnostic in DIAGNOSED:
+        diagnose(results, *diagnostic.split())
     return results
+
+
+def diagnose(results: Results, *command: str) -> None:
+    """As the command line does."""
+    from typer.testing import CliRunner
+
+    from mmplat.cli.app import app
+
+    done = CliRunner().invoke(app, [*command, "demo", "--results", str(results.root)])
+    assert done.exit_code == 0, f"{command}: {done.output}{done.exception}"
 
 
 def publish_campaign(results: Results, grid: str) -> None:
@@ -114,7 +132,7 @@ def address(made: Results) -> Iterator[str]:
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if name != "MMPLAT_STORE_URL"}
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)],
+        [sys.executable, "dashboard/serve.py", "--server.port", str(port)],
         cwd=ROOT, env=environment | {"MMPLAT_RESULTS": str(made.root)}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -128,14 +146,14 @@ def address(made: Results) -> Iterator[str]:
 
 
 def wait_for(served: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(150):
+    for _ in range(300):
         assert server.poll() is None, "streamlit ended while it was starting"
         try:
             with urllib.request.urlopen(f"{served}/_stcore/health", timeout=1):
                 return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError("streamlit did not start within 15 s")
+    raise AssertionError("streamlit did not start within 30 s")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import polars as pl
 import pytest
@@ -21,11 +21,22 @@ PAGES = {
     "samples": "/samples?suite=world-objects&decoding=sample",
     "grid": "/grid?suite=world-objects",
     "difference": "/grid?suite=world-objects&cells=difference+from+naive",
+    "compare": "/compare?suite=world-objects&method_b=vdd-unk&decoding=sample&decoding_b=sample",
     "leaderboard": "/",
     "suite": "/?suite=world-spurious",
+    "run": "/run?run=model%3Dfake,suite%3Dworld-objects,method%3Dnaive,decoding%3Dgreedy",
+    "profile": "/profile?suite=world-spurious",
+    "debiasing": "/debiasing?suite=world-objects&decoding=sample",
+    "decoding": "/decoding?suite=world-objects",
+    "prior": "/prior?suite=world-objects",
+    "interference": "/interference",
+    "misleading": "/misleading",
+    "campaigns": "/campaigns",
+    "sql": "/sql?sql=FROM+leaderboard+LIMIT+30",
 }
 WIDTHS = (1280, 420)
 CHART = "[data-testid=stVegaLiteChart] :is(canvas, svg)"
+SHOWN = f"{CHART}, [data-testid=stDataFrame] canvas"
 
 
 def settle(tab: Any) -> None:
@@ -73,7 +84,7 @@ def test_every_page_shows_its_charts_on_a_screen_and_on_a_phone(
     visit(tab, address + PAGES[name])
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 2200})
-        tab.wait_for_selector(CHART)
+        tab.wait_for_selector(SHOWN)
         tab.wait_for_timeout(500)
         assert_no_error(tab)
         main = tab.get_by_test_id("stMain")
@@ -123,6 +134,88 @@ def test_a_selected_row_opens_its_run_and_the_download_has_every_row(tab: Any, a
     table = pl.read_csv(started.value.path())
     assert table.height == 36  # 2 models × 3 decodings × (4 methods without a random view + 1 under 2 seeds)
     assert {"rank", "model", "method", "decoding", "value", "low", "high", "n", "unparsed"} <= set(table.columns)
+
+
+def test_a_cell_of_the_grid_opens_its_run(tab: Any, address: str) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 1800})
+    visit(tab, f"{address}/grid?suite=world-objects")
+    chart = tab.locator(CHART).first
+    chart.wait_for()
+    size = chart.bounding_box()
+    chart.click(position={"x": size["width"] * 0.5, "y": size["height"] * 0.5})
+    tab.get_by_role("heading", name="Run").wait_for()
+    settle(tab)
+    assert_no_error(tab)
+
+
+def test_the_leaderboard_can_be_ordered_by_its_robust_score_and_printed(tab: Any, address: str) -> None:
+    visit(tab, address)
+    choose(tab, "Order by", "robust")
+    assert "the lowest among: the suite, each of its conditions, the worst group" in tab.inner_text("body")
+    with tab.expect_download() as started:
+        tab.get_by_role("button", name="Download LaTeX").click()
+    text = Path(started.value.path()).read_text(encoding="utf-8")
+    assert "\\begin{tabular}" in text
+    assert "fake\\_64" in text
+
+
+def test_a_flip_leads_to_its_sample(tab: Any, address: str) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 2600})
+    visit(tab, address + PAGES["compare"])
+    assert re.search(r"on 45 samples in \d+ clusters", tab.inner_text("body"))
+    table = tab.get_by_test_id("stDataFrame").first
+    corner = table.bounding_box()
+    tab.mouse.click(corner["x"] + 17, corner["y"] + 52)
+    tab.get_by_role("link", name="Look at this sample").click()
+    tab.get_by_role("heading", name="Samples").wait_for()
+    tab.wait_for_url("**sample=**")
+    settle(tab)
+    assert in_address(tab, "method") == "naive"
+    assert_no_error(tab)
+
+
+def test_arrow_keys_step_through_samples(tab: Any, address: str) -> None:
+    visit(tab, f"{address}/samples?suite=world-objects")
+    first = in_address(tab, "sample")
+    with new_address(tab):
+        tab.keyboard.press("ArrowRight")
+    assert in_address(tab, "sample") != first
+    with new_address(tab):
+        tab.keyboard.press("ArrowLeft")
+    assert in_address(tab, "sample") == first
+
+
+def test_a_sample_stands_beside_itself_under_every_condition(tab: Any, address: str) -> None:
+    visit(tab, f"{address}/samples?suite=world-objects")
+    text = tab.inner_text("body")
+    for condition in ("as it is", "unrelated-facts", "cue-gold", "cue-wrong"):
+        assert condition in text
+    choose(tab, "Beside", "condition: cue-wrong")
+    choose(tab, "Answer of this run", "another answer beside")
+    assert re.search(r"Sample, 1 to \d+|No sample is like this", tab.inner_text("body"))
+
+
+def test_the_console_answers_and_refuses_what_is_no_reading_of_the_results(tab: Any, address: str) -> None:
+    visit(tab, f"{address}/sql?sql=SELECT+count(*)+AS+runs+FROM+runs")
+    tab.wait_for_selector(SHOWN)
+    assert_no_error(tab)
+    for sql, reason in (
+        ("DROP VIEW runs", "is not allowed"),
+        ("FROM read_csv('/etc/passwd')", "reads the results and nothing else"),
+        ("SELECT nothing FROM runs", "nothing"),
+    ):
+        visit(tab, f"{address}/sql?{urlencode({'sql': sql})}")
+        text = tab.inner_text("body")
+        assert "The query was not run." in text
+        assert reason in text
+        assert tab.get_by_test_id("stException").count() == 0
+
+
+def test_a_run_that_is_not_there_is_answered_with_what_a_run_is_called(tab: Any, address: str) -> None:
+    visit(tab, f"{address}/run?run=f00")
+    text = tab.inner_text("body")
+    assert "There is no run 'f00' in the results store" in text
+    assert tab.get_by_test_id("stException").count() == 0
 
 
 def test_the_grid_lists_what_the_plan_skipped_with_its_reason(tab: Any, address: str) -> None:
@@ -198,7 +291,7 @@ def test_a_missing_image_is_a_sentence_and_the_rest_of_the_sample_is_there(
 def test_dark_pages_are_drawn_too(chromium: Any, address: str, pictures: Path) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 1800}, color_scheme="dark")
     page = context.new_page()
-    for name in ("grid", "samples"):
+    for name in ("grid", "samples", "profile", "misleading"):
         visit(page, address + PAGES[name])
         page.wait_for_selector(CHART)
         page.screenshot(path=str(pictures / f"{name}-dark.png"))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from mmplat.artifacts import Results
 from mmplat.cli.app import app
 
-KINDS = ("models", "suites", "methods", "decodings", "views", "metrics")
+KINDS = ("models", "suites", "methods", "decodings", "views", "metrics", "conditions")
 
 if __name__ == "__main__":
     ran = run_grid(Path(sys.argv[1]).read_text(encoding="utf-8"), Results(Path(sys.argv[2])))

@@ -21,7 +21,13 @@ import typer
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [path for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS) if path.exists()]
-EXTENSIONS = {"add-a-method": "methods", "add-a-suite": "suites", "add-a-view": "views", "add-a-model": "models"}
+EXTENSIONS = {
+    "add-a-method": "methods",
+    "add-a-suite": "suites",
+    "add-a-view": "views",
+    "add-a-model": "models",
+    "add-a-condition": "conditions",
+}
 LONGEST_PAGE = 100
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -195,6 +201,19 @@ def test_the_view_of_the_page_shows_the_model_another_picture_and_leaves_the_ima
     assert np.abs(image - np.array(alone.evidence("image")["label_logits"].to_list())).max() < 1e-4
     assert np.abs(image - mirrored).max() > 1e-2
     assert np.abs(mirrored - flipped).max() > 1e-2
+
+
+def test_the_condition_of_the_page_changes_the_question_and_as_much_as_its_parameter_says(tried):
+    one = tried("add-a-condition")
+    suites = ("world-objects", "world-objects@small-talk", "world-objects@much-talk")
+    assert {run["suite"] for run in one.runs} == set(suites)
+    prepared = {json.loads(path.read_text())["name"]: path for path in (one.folder / "results").rglob("suite.json")}
+    plain, little, much = (pl.read_parquet(prepared[suite].with_name("samples.parquet")) for suite in suites)
+    assert plain["sample_id"].to_list() == little["sample_id"].to_list() == much["sample_id"].to_list()
+    for few, asked in zip(little["question"], plain["question"], strict=True):
+        assert few.endswith(f". {asked}")
+    assert {text.count(".") for text in little["question"]} == {2}
+    assert {text.count(".") for text in much["question"]} == {8}
 
 
 def test_the_model_of_the_page_sees_the_views_and_says_which_it_cannot_make(tried):

@@ -91,8 +91,9 @@ def test_m3id_leaves_a_sure_row_alone():
     assert moved[1] == 0
 
 
-def test_answer_from_image_is_naive_on_the_grounded_row():
-    method = bind("answer-from-image")
+@pytest.mark.parametrize("name", ["answer-from-image", "concept-informed"])
+def test_a_prompt_is_naive_on_the_row_of_its_own_wording(name):
+    method = bind(name)
     answers = distribution(method.scores(evidence_for(method)), parse_decoding("sample"))
     assert answers.probs[0] == pytest.approx(np.exp(MAIN) / np.exp(MAIN).sum())
     assert (method.passes, method.references) == (1, ())

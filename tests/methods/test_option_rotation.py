@@ -1,11 +1,17 @@
 """Options at other places: what is asked, how probabilities come back to the options, and what the orders say together."""
 
+import re
+from itertools import product
+from pathlib import Path
+
 import numpy as np
-import polars as pl
 import pytest
 from builders import Prepared, run_grid
 
-from mmplat.artifacts import Results
+from mmplat.artifacts import Results, read_json
+from mmplat.deciding.cells import only
+from mmplat.decoding import distribution, parse_decoding
+from mmplat.decoding.configs import presets
 from mmplat.errors import ConfigError, IncompatibleCell
 from mmplat.evidence.files import read_evidence
 from mmplat.methods import bind
@@ -98,6 +104,7 @@ methods:
   - {{name: option-rotation, params: {{orders: 2}}}}
   - {{name: option-rotation, params: {{orders: 6}}}}
 decodings: [greedy, sample]
+views: [{{name: rotated-options, params: {{by: 2}}}}]
 limit: 24
 """
 ROTATED = ("option-rotation", "option-rotation(orders=2)", "option-rotation(orders=6)")
@@ -157,22 +164,38 @@ def test_the_cost_is_one_pass_per_order_and_the_first_is_the_naive_one(ran):
     assert ran.plan.pairs[0].passes == 6
 
 
-def test_yes_no_suites_are_skipped_with_the_reason(ran):
-    skipped = {s.method: s.reason for s in ran.plan.skipped}
-    assert set(skipped) == set(ROTATED)
-    assert all("list no options" in reason for reason in skipped.values())
+def test_suites_without_options_are_skipped_with_the_reason(ran):
+    skipped = {(s.suite, s.method): s.reason for s in ran.plan.skipped}
+    assert set(skipped) == set(product(("world-objects", "world-facts"), ROTATED))
+    assert all("yes/no questions: they list no options" in skipped["world-objects", name] for name in ROTATED)
+    assert all("not every question of the suite lists options" in skipped["world-facts", name] for name in ROTATED)
 
 
-def test_a_sample_without_options_fails_alone(ran):
-    """Half of the facts are claims: they are not asked in another order, and every other method has them."""
-    runs = ran.table("runs").filter(suite="world-facts", decoding="greedy")
-    assert runs.filter(method="naive")["status"].to_list() == ["done"]
-    rotated = runs.filter(pl.col("method") != "naive")
-    assert set(rotated["status"]) == {"incomplete"}
-    assert set(rotated["n"]) == {12}
-    assert all("it lists no options" in error for error in rotated["error"])
-    failed = ran.table("predictions").filter(run_id=rotated["run_id"][0]).filter(pl.col("error").is_not_null())
-    assert set(failed["labels"].list.join(" ")) == {"yes no"}
+def test_a_sample_without_options_is_not_asked_so_and_every_method_has_it(ran):
+    """Half of the facts are claims. The grid asks the view besides."""
+    runs = ran.table("runs").filter(suite="world-facts")
+    assert set(runs["status"]) == {"done"}
+    evidence, prepared = evidence_of(ran, "world-facts")
+    listed = np.array([len(s.labels) == 4 for s in prepared.samples])
+    assert listed.sum() == 12
+    assert np.array_equal(evidence.view(view("rotated-options", {"by": 2})).present, listed)
+    (batch,) = ran.plan.batches
+    failed = [
+        f for f in read_json(ran.results.batch_done(batch.key), made_by="x")["failures"] if f["suite"] == "world-facts"
+    ]
+    assert {f["error"] for f in failed} == {"no view 'rotated-options-2' of it: it lists no options"}
+    assert len(failed) == 12
+
+
+@pytest.mark.parametrize("decoding", sorted(presets))
+def test_probabilities_sum_to_one_sample_by_sample(ran, decoding):
+    evidence, _ = evidence_of(ran, "world-spurious")
+    method = bind("option-rotation")
+    whole = distribution(method.scores(evidence), parse_decoding(decoding))
+    assert whole.probs.sum(axis=1) + whole.other == pytest.approx(np.ones(24))
+    some = np.array([20, 3, 7])
+    part = distribution(method.scores(only(evidence, some)), parse_decoding(decoding))
+    assert part.probs == pytest.approx(whole.probs[some])
 
 
 def test_what_the_orders_say_together():
@@ -198,6 +221,12 @@ def test_a_liking_for_a_letter_is_read_apart_from_what_is_known_of_the_options()
     orders = np.stack([brought_back(one, np.array([4, 4], np.int16), by) for by, one in enumerate(said)])
     assert by_letter(orders) - 0.25 == pytest.approx(np.array([liking, liking]))
     assert orders.mean(axis=0) == pytest.approx(known), "and the mean over orders is free of it"
+
+
+def test_the_page_of_methods_counts_as_it_says(capsys):
+    (code,) = re.findall(r"^```python\n(.*?)^```", Path("docs/methods.md").read_text(), re.MULTILINE | re.DOTALL)
+    exec(code, {})
+    assert capsys.readouterr().out.split("\n")[:2] == ["0.5 0.5", "[0.6 0.4]"]
 
 
 def test_the_fake_model_likes_the_first_letter_and_agrees_with_itself_less(tmp_path):

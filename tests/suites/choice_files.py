@@ -81,8 +81,8 @@ class ChoiceShelf(Shelf):
             {"id": name, "question": {"stem": f"Why {name}?", "choices": self.options(labels, 0)}, "answerKey": key}
             for name, labels, key in (("MCAS_1", "ABCD", "D"), ("NYSEDREGENTS_2", "1234", "2"), ("MSA_3", "ABCDE", "E"))
         ]
-        write_lines(self.root / "arc" / "ARC-Challenge-Test.jsonl", made if rows is None else rows)
-        return {"path": str(self.root / "arc")}
+        write_lines(self.root / "arc-challenge" / "ARC-Challenge-Test.jsonl", made if rows is None else rows)
+        return {"path": str(self.root / "arc-challenge")}
 
     @staticmethod
     def options(labels: str, n: int) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmark_files import png
 from choice_files import CLASSES, ChoiceShelf
 
 from mmplat.errors import ConfigError
@@ -125,6 +126,13 @@ def test_what_a_list_names_must_be_there(shelf, prepared):
         bind("food-101", params)
 
 
+def test_an_empty_list_is_no_permission_to_read_everything(shelf):
+    params = shelf.food()
+    (Path(params["path"]) / "meta" / "test.txt").write_text("")
+    with pytest.raises(ConfigError, match=r"meta/test.txt names no picture of a class .*`path` is the released folder"):
+        bind("food-101", params)
+
+
 def test_mini_imagenet_calls_wordnet_ids_by_their_names(shelf, prepared):
     samples, _ = prepared("mini-imagenet", shelf.mini_imagenet())
     assert {s.groups["class"] for s in samples} == {"house finch", "golden retriever", "frying pan", "trifle"}
@@ -158,7 +166,7 @@ def test_names_are_part_of_the_key_and_their_place_is_not(shelf, tmp_path):
 def test_a_wordnet_id_is_no_name(shelf):
     params = shelf.mini_imagenet()
     with pytest.raises(
-        ConfigError, match="4 classes have no name but a WordNet id; the first is 'n01532829'. Give `names`"
+        ConfigError, match="4 classes have no name but a number or a WordNet id; the first is 'n01532829'. Give `names`"
     ):
         bind("mini-imagenet", {**params, "names": ""})
     Path(params["names"]).write_text("n01532829 house finch\n")
@@ -212,18 +220,18 @@ def test_a_table_calls_its_classes_by_the_names_that_it_carries(shelf, prepared)
 
 def test_labels_of_a_table_may_be_words(shelf, prepared):
     rows = [
-        {"image": {"bytes": png_of(n), "path": None}, "label": name}
-        for n, name in enumerate(("ant", "bee", "cat", "dog"))
+        {"image": {"bytes": png(n), "path": None}, "label": name} for n, name in enumerate(("ant", "bee", "cat", "dog"))
     ]
     shelf.parquet("words/test.parquet", rows)
     samples, _ = prepared("mini-imagenet", {"path": str(shelf.root / "words")})
     assert {s.groups["class"] for s in samples} == {"ant", "bee", "cat", "dog"}
 
 
-def png_of(seed):
-    from benchmark_files import png
-
-    return png(seed)
+def test_a_label_that_a_table_keeps_to_itself_is_no_class(shelf, prepared):
+    """-1 is no index from the end."""
+    params = shelf.class_table([(0, 1), (1, 2), (-1, 3)], ["ant", "bee", "cat"])
+    with pytest.raises(ConfigError, match="1 classes have no name but a number or a WordNet id; the first is '-1'"):
+        prepared("mini-imagenet", {**params, "options": 2})
 
 
 def test_what_a_table_cannot_be_asked_about_is_left_out(shelf, prepared):
@@ -238,7 +246,7 @@ def test_datasets_names_the_classes_of_its_rows(shelf):
     from mmplat.suites import _hub
 
     features = datasets.Features({"label": datasets.ClassLabel(names=["ant", "bee"]), "image": datasets.Image()})
-    rows = [{"label": n % 2, "image": {"bytes": png_of(n), "path": None}} for n in range(3)]
+    rows = [{"label": n % 2, "image": {"bytes": png(n), "path": None}} for n in range(3)]
     folder = shelf.root / "hub"
     datasets.Dataset.from_list(rows, features=features).to_parquet(str(folder / "test.parquet"))
     found = list(_hub.rows(str(folder), None, "test", None))
@@ -253,3 +261,14 @@ def test_a_picture_that_is_no_picture_is_named(shelf, prepared):
     victim.write_bytes(victim.read_bytes()[:60])
     with pytest.raises(ConfigError, match=r"lotus/image_0002.jpg: its image cannot be read .* Is it cut off"):
         prepared("caltech-101", params)
+
+
+def test_a_dataset_saved_to_disk_names_its_classes_too(shelf, prepared):
+    datasets = pytest.importorskip("datasets", reason="the extra `data` is not installed")
+    features = datasets.Features(
+        {"label": datasets.ClassLabel(names=["ant", "bee", "cat", "dog"]), "image": datasets.Image()}
+    )
+    rows = [{"label": n, "image": {"bytes": png(n), "path": None}} for n in range(4)]
+    datasets.Dataset.from_list(rows, features=features).save_to_disk(str(shelf.root / "saved"))
+    samples, _ = prepared("mini-imagenet", {"path": str(shelf.root / "saved")})
+    assert {s.groups["class"] for s in samples} == {"ant", "bee", "cat", "dog"}

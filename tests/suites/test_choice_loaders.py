@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from benchmark_files import png, write_lines
 from choice_files import ChoiceShelf, write_json
 
 from mmplat.errors import ConfigError
-from mmplat.suites import bind, catalog
+from mmplat.suites import _hub, bind, catalog
+from mmplat.suites._files import Row
 
 TEXT_ONLY = ("openbookqa", "arc-challenge", "mmlu")
 PICTURES = ("mini-imagenet", "caltech-101", "food-101")
@@ -395,9 +397,89 @@ def test_names_of_images_hold_on_every_machine(shelf, tmp_path):
 
 
 def test_lines_of_a_release_that_is_cut_off_are_named(shelf):
-    file = write_lines(shelf.root / "arc" / "ARC-Challenge-Test.jsonl", [{"id": "1"}])
+    file = write_lines(shelf.root / "arc-challenge" / "ARC-Challenge-Test.jsonl", [{"id": "1"}])
     file.write_text('{"id": "1", "ques')
     with pytest.raises(
         ConfigError, match=r"ARC-Challenge-Test.jsonl:1: this is not valid JSON .* Is the file cut off\?"
     ):
         bind("arc-challenge", {"path": str(file.parent)})
+
+
+@pytest.mark.parametrize("name", NINE)
+def test_a_wording_that_is_not_there_is_refused_while_planning(shelf, name):
+    with pytest.raises(ConfigError, match="prompt = 'chatty' is unknown. Allowed: letter, interference"):
+        bind(name, {**shelf.everything()[name], "prompt": "chatty"})
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "split"),
+    [
+        ("mini-imagenet", None, "test"),
+        ("caltech-101", None, "all"),
+        ("food-101", None, "test"),
+        ("openbookqa", "main", "test"),
+        ("arc-challenge", "ARC-Challenge", "test"),
+        ("mmlu", "all", "test"),
+        ("scienceqa", None, "test"),
+        ("mmbench", "en", "dev"),
+        ("seed-bench", None, "test"),
+    ],
+)
+def test_the_hub_is_asked_for_its_own_names_of_configuration_and_split(
+    shelf, monkeypatch, prepared, name, config, split
+):
+    picture = {"bytes": png(1), "path": None}
+    exam = {"id": "1", "answerKey": "B", "choices": {"text": ["x", "y"], "label": ["A", "B"]}}
+    rows_of = {
+        "openbookqa": [{**exam, "question_stem": "Why?"}],
+        "arc-challenge": [{**exam, "question": "Why?"}],
+        "mmlu": shelf.mmlu_rows(),
+        "scienceqa": [{**shelf.science_problem(1), "image": picture}],
+        "mmbench": [{**row, "image": picture} for row in shelf.mmbench_rows()],
+        "seed-bench": [{**shelf.seed_rows()[0], "image": [picture]}],
+    }
+    rows = rows_of.get(name, [{"image": picture, "label": label} for label in ("ant", "bee", "cat", "dog")])
+    asked = set()
+
+    def rows_of_the_hub(*said):
+        asked.add(said[:4])  # a fifth names columns
+        return (Row(row, f"row {number}") for number, row in enumerate(rows, 1))
+
+    monkeypatch.setattr(_hub, "rows", rows_of_the_hub)
+    samples, _ = prepared(name, {"hub": "some/where", "revision": REVISION})
+    assert asked == {("some/where", config, split, REVISION)}
+    assert samples[0].question.count("\nA. ") == 1
+
+
+LISTS = {
+    "mini-imagenet": ("test.csv", "LOC_synset_mapping.txt"),
+    "food-101": ("meta/test.txt",),
+    "openbookqa": ("Data/Main/test.jsonl",),
+    "arc-challenge": ("ARC-Challenge-Test.jsonl",),
+    "mmlu": ("test/virology_test.csv",),
+    "scienceqa": ("problems.json", "pid_splits.json"),
+    "mmbench": ("MMBench_DEV_EN.tsv",),
+    "seed-bench": ("SEED-Bench.json",),
+}
+
+
+@pytest.mark.parametrize(("name", "file"), [(name, file) for name, files in LISTS.items() for file in files])
+def test_a_file_that_is_cut_off_or_garbled_is_refused_or_read_and_never_breaks_the_loader(shelf, name, file):
+    """Whatever a download left behind, a reader is told what is wrong with which file; nothing else is ever raised."""
+    params = shelf.everything()[name]
+    victim = next(Path(params["path"]).parent.rglob(file))
+    whole, rng = victim.read_bytes(), random.Random(0)
+    cut = [whole[: rng.randrange(len(whole))] for _ in range(12)]
+    garbled = [whole[:at] + rng.choice((b'"', b",", b"{", b"]", b"\n", b"\t", b"\xff", b"0")) + whole[at + 1 :]
+               for at in (rng.randrange(len(whole)) for _ in range(24))]  # fmt: skip
+    refused = 0
+    for broken in (*cut, *garbled):
+        victim.write_bytes(broken)
+        try:
+            assert sum(1 for _ in catalog.get(name).samples(bind(name, params))) <= 8
+        except ConfigError:
+            refused += 1
+    assert refused >= 5

@@ -1,22 +1,28 @@
 """Multiple-choice benchmarks from files to numbers: rules that read answers, circular evaluation, and the words that were fixed."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from benchmark_files import write_lines
 from builders import run_grid
 from choice_files import ChoiceShelf
 
+from mmplat.errors import ConfigError
+from mmplat.grid import load_grid, parse_grid
 from mmplat.metrics import Answered, summarise
 from mmplat.metrics.summary import CellAnswers
+from mmplat.plan import make_plan
 from mmplat.records import Sample
 from mmplat.suites import bind, catalog
 from mmplat.suites._official import first_letter, first_letter_to_d
 from mmplat.suites._parsing import strict
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "choice_suites.json"
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "choice_suites.json"
 
 
 @pytest.fixture
@@ -125,8 +131,13 @@ def test_the_words_and_keys_of_samples_are_those_that_were_fixed(shelf, prepared
     assert found == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
-def test_the_nine_suites_run_from_files_to_metrics(shelf, results):
-    suites = [{"name": name, "params": params} for name, params in shelf.everything().items()]
+def test_the_suites_of_the_page_run_from_files_to_metrics(shelf, results, monkeypatch):
+    page = (ROOT / "docs/multiple-choice.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shelf.everything()
+    monkeypatch.chdir(shelf.root.parent)
+    suites = yaml.safe_load(text.replace("options: 6", "options: 5"))["suites"]  # there are six classes here, two alike
+    suites[3]["conditions"] = ["random-pixels"]
     ran = run_grid(
         f"campaign: nine\nmodels: [fake]\nmethods: [naive, posthoc-none]\ndecodings: [greedy]\nsuites: {json.dumps(suites)}\n",
         results,
@@ -134,7 +145,7 @@ def test_the_nine_suites_run_from_files_to_metrics(shelf, results):
     runs = ran.table("runs")
     assert set(runs["status"]) == {"done"}
     naive = runs.filter(method="naive")
-    assert set(naive["suite"]) == {suite["name"] for suite in suites}
+    assert {name.split("(")[0] for name in naive["suite"]} == {*catalogued(), "openbookqa@random-pixels"}
     metrics = naive.select("run_id", "suite").join(ran.table("metrics"), on="run_id")
     of = {suite: set(metrics.filter(suite=suite)["metric"]) for suite in naive["suite"]}
     assert "circular_accuracy" in of["mmbench"]
@@ -142,6 +153,11 @@ def test_the_nine_suites_run_from_files_to_metrics(shelf, results):
     # A method that compares with a view without the image has nothing to compare where there is none.
     compared = set(runs.filter(method="posthoc-none")["suite"])
     assert compared == set(naive["suite"]) - {"openbookqa", "arc-challenge", "mmlu"}
+
+
+def catalogued():
+    """The nine suites of the page."""
+    return {name for name in catalog if "interference" in catalog.get(name).official}
 
 
 def test_written_answers_are_read_by_our_rule_and_by_the_papers(shelf, results):
@@ -162,7 +178,35 @@ def test_a_whole_split_is_read_while_a_grid_is_planned(shelf):
         {"id": str(n), "question": {"stem": f"Why {n}?", "choices": shelf.options("ABCDE", n)}, "answerKey": "C"}
         for n in range(1172)
     ]
-    write_lines(shelf.root / "arc" / "ARC-Challenge-Test.jsonl", rows)
-    spec = bind("arc-challenge", {"path": str(shelf.root / "arc")})
+    write_lines(shelf.root / "arc-challenge" / "ARC-Challenge-Test.jsonl", rows)
+    spec = bind("arc-challenge", {"path": str(shelf.root / "arc-challenge")})
     assert catalog.get("arc-challenge").count(spec) == 1172
     assert catalog.get("arc-challenge").count(spec.model_copy(update={"limit": 10})) == 10
+
+
+def test_the_grid_for_a_real_model_is_planned_from_files_alone(shelf, monkeypatch):
+    shelf.everything()
+    monkeypatch.chdir(shelf.root.parent)
+    plan = make_plan(load_grid(ROOT / "config/grids/interference-real.yaml"))
+    suites = {pair.suite.name for pair in plan.pairs}
+    assert {
+        "mini-imagenet@misleading-description",
+        "mmlu@random-pixels",
+        "mmbench",
+        "arc-challenge@screenshots",
+    } <= suites
+    assert len(suites) == 9 + 3 * 3 + 3 * 5
+    skipped = {(skip.suite, skip.method) for skip in plan.skipped}
+    assert ("openbookqa", "posthoc-none") in skipped  # without a picture there is nothing to compare
+    assert ("openbookqa@random-pixels", "posthoc-none") not in skipped
+
+
+def test_the_grid_for_a_real_model_changes_nothing_that_decides(shelf):
+    """The conditions of one family under a suite of the other are refused, with the reason."""
+    params = json.dumps(shelf.openbookqa())
+    grid = f"campaign: c\nmodels: [fake]\nmethods: [naive]\nsuites: [{{name: openbookqa, params: {params}, conditions: [black]}}]\n"
+    assert make_plan(parse_grid(grid)).pairs
+    with pytest.raises(
+        ConfigError, match="changes the text, and that is where the answers of suite 'openbookqa' are found"
+    ):
+        make_plan(parse_grid(grid.replace("[black]", "[unrelated-facts]")))

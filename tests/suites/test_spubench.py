@@ -252,3 +252,67 @@ def test_attributes_that_prove_nothing_are_left_out_with_the_reason(spubench):
 def test_what_a_written_answer_says(spubench, text, label):
     sample = spubench([annotation(0)])[0][0]
     assert said(text, sample) == label
+
+
+def test_it_runs_from_files_to_the_likelihood_of_attributes(folder, results):
+    """Phrases of several tokens are scored as continuations; their tokens are counted, and kept beside their probability."""
+    from builders import run_grid
+
+    from mmplat.diagnostics import cgla, measured
+
+    path = write_spubench(folder, 9)
+    ran = run_grid(GRID.format(path=path), results)
+    assert ran.value(metric="accuracy", suite="mm-spubench") <= 1
+    assert ran.table("metrics").filter(metric="macro_accuracy")["n"].to_list() == [9]
+    (pair,) = measured(results, "spubench", suites=["mm-spubench-attributes"])
+    image = cgla.phrases(pair, list(pair.pair.views))[0]
+    assert image.tokens[0].tolist() == [3, 5, 5, 5]  # "core mark 0", and "side mark 0 - 0" as the tiny model reads it
+    assert (image.log_probs < 0).all()
+    table = cgla.measure(pair)
+    forms = table.filter(subset="all").select("score", "less_blind").rows()
+    assert set(forms) == {("per token", False), ("per token", True), ("summed", False), ("summed", True)}
+    per_token, summed = (table.filter(subset="all", less_blind=False, score=s) for s in ("per token", "summed"))
+    scores = image.log_probs / image.tokens
+    assert per_token["value"][0] == pytest.approx((scores[:, 0] - scores[:, 1:].mean(axis=1)).mean())
+    assert summed["value"][0] == pytest.approx((image.log_probs[:, 0] - image.log_probs[:, 1:].mean(axis=1)).mean())
+
+
+GRID = """
+campaign: spubench
+models: [tiny]
+suites:
+  - {{name: mm-spubench, params: {{path: "{path}"}}}}
+  - {{name: mm-spubench-attributes, params: {{path: "{path}"}}}}
+views: [none]
+"""
+
+
+def test_the_shipped_grid_plans_for_a_real_model(folder):
+    """The same grid on released data and a checkpoint of the hub: planned without a download."""
+    from pathlib import Path
+
+    import yaml
+
+    from mmplat.grid import parse_grid
+    from mmplat.plan import make_plan
+
+    path = str(write_spubench(folder, 18))
+    grid = yaml.safe_load((Path(__file__).parents[2] / "config" / "grids" / "spurious.yaml").read_text())
+    assert make_plan(parse_grid(yaml.safe_dump(grid))).planned > 100
+    suites = [{"name": f"mm-spubench{which}", "params": {"path": path}} for which in ("", "-attributes")]
+    plan = make_plan(parse_grid(yaml.safe_dump(grid | {"models": ["llava-hf/llava-1.5-7b-hf"], "suites": suites})))
+    methods, decodings = len(grid["methods"]), len(grid["decodings"])
+    assert (
+        plan.planned == methods * decodings + 2 * decodings
+    )  # of phrases: naive and the control that looks at the image alone
+    assert plan.forwards is not None
+    assert {skip.suite for skip in plan.skipped} == {"mm-spubench-attributes"}
+
+
+def test_the_blind_control_says_that_there_is_no_image(spubench):
+    from mmplat.models import Ask
+    from mmplat.views import bind as view
+    from mmplat.views.imagined import NOTE
+
+    sample = spubench([annotation(0)])[0][0]
+    assert Ask(sample, view("imagined"), ()).question == f"{sample.question} {NOTE}"

@@ -17,7 +17,8 @@ from mmplat.records import DecodingSpec, ModelSpec, SuiteSpec
 
 
 def big_grid(models: int, suites: int, decodings: int, n_methods: int) -> Grid:
-    plain = [MethodEntry(name=name) for name in methods if not bind_method(name).written_only]
+    bound = {name: bind_method(name) for name in methods}
+    plain = [MethodEntry(name=name) for name, m in bound.items() if not (m.written_only or m.choices or m.cued)]
     tuned = [MethodEntry(name="vdd-none", params={"alpha": 0.1 * i}) for i in range(2, n_methods)]
     return Grid(
         campaign="big",

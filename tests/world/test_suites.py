@@ -139,7 +139,7 @@ def test_the_three_modes_of_a_body_ask_the_same_question_with_the_same_answer() 
 
 
 def test_an_unknown_suite_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"world-object'.*Known: world-facts, world-objects, world-spurious"):
+    with pytest.raises(ConfigError, match=r"world-object'.*Known: world-both, world-facts, world-objects, world-spurious"):
         generate("world-object", n=1, seed=0)
 
 

@@ -89,6 +89,13 @@ def _batches(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, 
             yield "batch", path
 
 
+def _trained(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, Path]]:
+    kept = frozenset[Path]().union(*(one.trained for one in held))
+    for path in results.trained_root.glob("*"):
+        if path not in kept:
+            yield "trained model", path
+
+
 def _decided(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, Path]]:
     for one in held:
         for folder in one.folder.glob("decided/model=*/suite=*"):
@@ -98,7 +105,7 @@ def _decided(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, 
 
 def _leftovers(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, Path]]:
     """Parts that could not be read, and temporary files of killed processes."""
-    for room in ("evidence", "suites", "batches", "campaigns"):
+    for room in ("evidence", "suites", "batches", "trained", "campaigns"):
         yield from (("broken part", path) for path in (results.root / room).rglob("*.broken"))
         for path in (results.root / room).rglob(".*.tmp"):
             if time.time() - path.stat().st_mtime > LEFTOVER_S:
@@ -112,4 +119,4 @@ def _remove_empty(folder: Path) -> None:
         folder = folder.parent
 
 
-FINDERS = (_evidence, _suites, _batches, _decided, _leftovers)
+FINDERS = (_evidence, _suites, _batches, _trained, _decided, _leftovers)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmplat.artifacts import Results, read_json
 from mmplat.errors import UnknownName
+from mmplat.recipes import TrainingJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Holdings:
     suites: frozenset[Path]
     """Prepared folders, and the files that say what to prepare."""
     evidence: frozenset[Path]
+    trained: frozenset[Path]
+    """Folders of trained models, and the files that say how they are trained."""
     pending: frozenset[Path]
     """Folders of a model and a suite that are still being asked: whose evidence will be whose is not known yet."""
 
@@ -45,6 +48,7 @@ def holdings_of(results: Results, campaign: str) -> Holdings:
         batches=frozenset(path for batch in plan["batches"] for path in _batch_files(results, str(batch["key"]))),
         suites=frozenset(_suites(results, plan, filter(None, decided))),
         evidence=frozenset(_evidence(results, plan, filter(None, decided))),
+        trained=frozenset(path for key in _trainings(plan) for path in (results.trained(key), results.training(key))),
         pending=frozenset(_pending(results, plan)),
     )
 
@@ -60,8 +64,14 @@ def _batch_files(results: Results, key: str) -> tuple[Path, ...]:
 
 def _suites(results: Results, plan: dict[str, Any], decided: Iterable[dict[str, Any]]) -> Iterator[Path]:
     planned = [(part["suite"], part["suite_key"]) for batch in plan["batches"] for part in batch["suites"]]
+    planned += [(suite.name, suite.key) for job in _trainings(plan).values() for suite in job.suites]
     for name, key in {*planned, *((one["suite"]["name"], one["suite"]["key"]) for one in decided)}:
         yield from (results.suite(name, key), results.suite_spec(key))
+
+
+def _trainings(plan: dict[str, Any]) -> dict[str, TrainingJob]:
+    jobs = (TrainingJob.model_validate(said) for said in plan.get("trainings", {}).values())
+    return {job.key: job for job in jobs}
 
 
 def _evidence(results: Results, plan: dict[str, Any], decided: Iterable[dict[str, Any]]) -> Iterator[Path]:

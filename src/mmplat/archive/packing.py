@@ -77,6 +77,8 @@ def _files(results: Results, campaign: str) -> Iterator[Path]:
     yield from (file for file in _below(held.folder) if everything not in file.parents and file.name not in LEFT_OUT)
     for root in (*held.decided, *held.batches, *held.suites, *held.evidence):
         yield from _below(root)
+    for root in held.trained:  # how models were trained; their weights are needed to ask anew, and may be large
+        yield from (file for file in _below(root) if root / "model" not in file.parents and file.suffix != ".pt")
 
 
 def _below(root: Path) -> Iterator[Path]:

@@ -1,7 +1,8 @@
-"""Answers in words, step by step: each (sample, view) is read once, and its cache fans out over methods, decodings and seeds.
+"""Answers in words, step by step: each (sample, view) is read once, and its cache fans out where answers part.
 
 The streams of a cell go on together: its method combines their logits at each step, its decoding chooses the token, and every
-stream is fed that token. Greedy naive is `generate()` token by token; a contrast is what a LogitsProcessor would do.
+stream is fed that token. Methods, decodings and seeds that have said the same so far share a stream's row: what comes next is
+computed once for them. Greedy naive is `generate()` token by token; a contrast is what a LogitsProcessor would do.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ def speak(model: Any, asks: Sequence[Sequence[Ask]], speakers: Sequence[Speaker]
 
 
 class _Round:
-    """All speakers on some samples. Rows are (speaker, sample) pairs that still speak, always in that order."""
+    """All speakers on some samples. Rows are (speaker, sample) pairs that still speak, always in that order.
+
+    A view's stream has a branch for each sample and beginning of an answer; rows that began alike read the same branch.
+    """
 
     def __init__(self, model: Any, asks: Sequence[Sequence[Ask]], speakers: Sequence[Speaker], longest: int) -> None:
         samples = len(asks[0])
@@ -63,7 +67,10 @@ class _Round:
         self.spoken = [[Spoken() for _ in range(samples)] for _ in speakers]
         self.heard = np.array([[view in one.views for one in speakers] for view in range(len(asks))])  # (view, speaker)
         self.chance = _chance([ask.sample.sample_key for ask in asks[0]], sorted({s.seed for s in speakers}), longest)
-        self.streams = [self._stream(view, its) for view, its in enumerate(asks)]
+        self.streams: list[Any] = [
+            model.prefill(model.encode(its)) if h.any() else None for its, h in zip(asks, self.heard, strict=True)
+        ]
+        self.branch = np.tile(self.sample, (len(asks), 1))  # (view, row): which row of the view's stream
 
     def run(self) -> list[list[Spoken]]:
         for step in range(self.longest):
@@ -73,19 +80,6 @@ class _Round:
                 break
             self._go_on(tokens, going)
         return self.spoken
-
-    def _stream(self, view: int, asks: Sequence[Ask]) -> Any:
-        """A view's stream, with a row for each speaker who listens to it; None where nobody does."""
-        rows = self._listening(view)
-        if not rows.any():
-            return None
-        stream = self.model.prefill(self.model.encode(asks))
-        stream.select(self._index(self.sample[rows]))
-        return stream
-
-    def _listening(self, view: int) -> Any:
-        """Rows that use a view (row,)."""
-        return self.heard[view][self.speaker]
 
     def _step(self, step: int) -> Tensor:
         """Chooses the next token of every row (row,), and notes it."""
@@ -112,8 +106,7 @@ class _Round:
 
     def _logits(self, view: int, rows: Any) -> Tensor:
         """A view's logits for some rows, all of which listen to it."""
-        place = np.cumsum(self._listening(view)) - 1
-        return self.streams[view].logits[self._index(place[rows])]
+        return self.streams[view].logits[self._index(self.branch[view, rows])]
 
     def _choose(self, logits: Tensor, rows: Any, step: int) -> Tensor:
         """A token of each row by its own decoding."""
@@ -148,17 +141,19 @@ class _Round:
 
     def _go_on(self, tokens: Tensor, going: Any) -> None:
         """Feeds every stream the tokens of its rows; rows that have ended leave, and give their memory back."""
-        listening = [self._listening(view) for view in range(len(self.streams))]
+        said = tokens.cpu().numpy()[going]
+        self.speaker, self.sample, self.branch = self.speaker[going], self.sample[going], self.branch[:, going]
         for view, stream in enumerate(self.streams):
-            mine = np.flatnonzero(listening[view] & going)
-            if stream is None or not len(mine):
+            rows = np.flatnonzero(self.heard[view][self.speaker])
+            if not len(rows):
                 self.streams[view] = None
                 continue
-            if not going.all():
-                place = np.cumsum(listening[view]) - 1
-                stream.select(self._index(place[mine]))
-            stream.logits = self.model.advance(stream, tokens[self._index(mine)][:, None])[:, -1]
-        self.speaker, self.sample = self.speaker[going], self.sample[going]
+            ways = np.stack([self.branch[view, rows], said[rows]])
+            (old, fed), new = np.unique(ways, axis=1, return_inverse=True)
+            self.branch[view, rows] = new.reshape(-1)
+            if not np.array_equal(old, np.arange(len(stream.logits))):
+                stream.select(self._index(old))
+            stream.logits = self.model.advance(stream, self._index(fed)[:, None])[:, -1]
 
     def _index(self, values: Any) -> Tensor:
         import torch

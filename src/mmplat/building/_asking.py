@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mmplat.artifacts import Results
+from mmplat.building.prompts import Template
+from mmplat.building.stages import Outcome
+from mmplat.ids import file_id
 from mmplat.models import Failure
 from mmplat.models.endpoint.replies import Completion
 from mmplat.models.endpoint.settings import settings_of
@@ -56,8 +60,20 @@ class Answers(Generic[Found]):
     failures: list[dict[str, str]] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
 
+    def outcome(self, lines: Path, counts: dict[str, Any], model: ModelSpec, template: Template) -> Outcome:
+        """What a stage came to that wrote `lines` from these answers."""
+        served = {"model": model.params["model"], "served": self.identity.get("served")}
+        return Outcome(
+            file_id(lines),
+            counts,
+            by={**served, **template.said} if self.identity else {},
+            costs=self.costs(model),
+            unread=_sorted(self.unread),
+            failures=_sorted(self.failures),
+        )
+
     def costs(self, model: ModelSpec) -> dict[str, Any]:
-        """What these replies cost when they were asked for, in this run or an earlier one."""
+        """What these replies cost when they were asked for, in this run or an earlier one; equal prompts are asked once."""
         usages = [one.usage for one in self.completions if one.usage is not None]
         told, said = sum(u.prompt_tokens for u in usages), sum(u.completion_tokens for u in usages)
         settings = settings_of(model)
@@ -88,20 +104,28 @@ def ask(
 
     endpoint = load(model)
     answers.identity = dict(endpoint.identity)
-    whose = {id(prompt): name for name, prompt in prompts.items()}
-    for number, (prompt, said) in enumerate(endpoint.complete(prompts.values(), results.replies), 1):
-        name = whose[id(prompt)]
-        if isinstance(said, Failure):
-            answers.failures.append({"image_id": name, "error": said.error})
-        else:
+    alike: dict[Prompt, list[str]] = {}
+    for name, prompt in prompts.items():
+        alike.setdefault(prompt, []).append(name)
+    for number, (prompt, said) in enumerate(endpoint.complete(alike, results.replies), 1):
+        if not isinstance(said, Failure):
             answers.completions.append(said)
-            _file(answers, name, kind, said.text)
-        advance(number, len(prompts))
+        for name in alike[prompt]:
+            _file(answers, name, kind, said)
+        advance(number, len(alike))
     return answers
 
 
-def _file(answers: Answers[Found], name: str, kind: type[Found], reply: str) -> None:
+def _file(answers: Answers[Found], name: str, kind: type[Found], said: Completion | Failure) -> None:
+    if isinstance(said, Failure):
+        answers.failures.append({"image_id": name, "error": said.error})
+        return
     try:
-        answers.found[name] = read(kind, reply)
+        answers.found[name] = read(kind, said.text)
     except Unread as error:
-        answers.unread.append({"image_id": name, "why": str(error), "reply": reply})
+        answers.unread.append({"image_id": name, "why": str(error), "reply": said.text})
+
+
+def _sorted(told: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Replies come in any order."""
+    return sorted(told, key=lambda one: one["image_id"])

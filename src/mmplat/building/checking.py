@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mmplat.building import prompts
 from mmplat.building._asking import Answers, Said, ask
 from mmplat.building.items import LETTERS, Item, Option, read_lines, write_lines
-from mmplat.building.prompts import CHECK, lettered
 from mmplat.building.settings import BuildSpec
 from mmplat.building.stages import Advance, Build, Outcome, Stage
 from mmplat.building.wording import faults
-from mmplat.building.writing import WRITE_STAGE
-from mmplat.ids import file_id, seed_from
+from mmplat.building.writing import WRITE
+from mmplat.ids import seed_from
 from mmplat.judges import said_by
 from mmplat.records import Prompt
 from mmplat.spurious import CORE, TYPES
@@ -32,7 +32,7 @@ class SaidRight(Said):
 
 def _settings(build: Build) -> Mapping[str, Any]:
     spec = build.spec
-    asked = {"checker": said_by(spec.checks), **CHECK.said} if spec.check.ask else {}
+    asked = {"checker": said_by(spec.checks), **prompts.CHECK.said} if spec.check.ask else {}
     return {**asked, "check": spec.check.model_dump(), "names": spec.images.names, "seed": spec.seed}
 
 
@@ -52,24 +52,15 @@ def _check(build: Build, advance: Advance) -> Outcome:
     reasons = {name: worded_badly(item, spec) for name, item in items.items()}
     fine = {name: items[name] for name, found in reasons.items() if not found} if spec.check.ask else {}
     shown = {name: _shuffled(item, spec.seed) for name, item in fine.items()}
-    prompts = {name: _prompt(build, item, shown[name]) for name, item in fine.items()}
-    answers = ask(spec.checks, prompts, SaidRight, build.results, lambda done, total: advance("check", done, total))
+    asked = {name: _prompt(build, item, shown[name]) for name, item in fine.items()}
+    answers = ask(spec.checks, asked, SaidRight, build.results, lambda done, total: advance("check", done, total))
     for name, why in _objections(answers, shown).items():
         reasons[name].append(why)
     for name in _surplus({name: items[name] for name, found in reasons.items() if not found}, spec):
         reasons[name].append(f"balance: {spec.check.per_type} items of type {items[name].type!r} are enough")
     checked = [item.model_copy(update={"reasons": tuple(reasons[name])}) for name, item in sorted(items.items())]
     write_lines(build.lines("check"), checked)
-    return Outcome(
-        file_id(build.lines("check")),
-        _counts(checked),
-        by={"model": spec.checks.params["model"], "served": answers.identity.get("served"), **CHECK.said}
-        if fine
-        else {},
-        costs=answers.costs(spec.checks),
-        unread=answers.unread,
-        failures=answers.failures,
-    )
+    return answers.outcome(build.lines("check"), _counts(checked), spec.checks, prompts.CHECK)
 
 
 def _shuffled(item: Item, seed: int) -> list[Option]:
@@ -80,9 +71,8 @@ def _shuffled(item: Item, seed: int) -> list[Option]:
 
 def _prompt(build: Build, item: Item, shown: Sequence[Option]) -> Prompt:
     image = item.about.image
-    label, options = build.spec.names(image.label)[0], lettered([option.text for option in shown])
-    text = CHECK.text.format(label=label, question=item.question, options=options)
-    return Prompt(text, CHECK.system, build.images / image.image)
+    label, options = build.spec.names(image.label)[0], prompts.lettered([option.text for option in shown])
+    return prompts.CHECK.about(build.picture(image.image), label=label, question=item.question, options=options)
 
 
 def _objections(answers: Answers[SaidRight], shown: Mapping[str, Sequence[Option]]) -> dict[str, str]:
@@ -132,4 +122,4 @@ def _counts(checked: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-CHECK_STAGE = Stage("check", 1, "what can be seen without a person", _settings, _check, after=WRITE_STAGE.name)
+CHECK = Stage("check", 1, "what can be seen without a person", _settings, _check, after=WRITE.name)

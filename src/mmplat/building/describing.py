@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from mmplat.building import prompts
 from mmplat.building._asking import Said, ask
 from mmplat.building.items import Attribute, Described, Mistaken, read_lines, write_lines
-from mmplat.building.prompts import DESCRIBE
 from mmplat.building.selecting import SELECT
 from mmplat.building.stages import Advance, Build, Outcome, Stage
 from mmplat.building.taxonomy import SpuriousType
-from mmplat.ids import file_id
 from mmplat.judges import said_by
 from mmplat.records import Prompt
 
@@ -39,32 +38,25 @@ class SaidAttributes(Said):
 
 
 def _settings(build: Build) -> Mapping[str, Any]:
-    return {"writer": said_by(build.spec.writes), **DESCRIBE.said}
+    return {"writer": said_by(build.spec.writes), **prompts.DESCRIBE.said}
 
 
 def _describe(build: Build, advance: Advance) -> Outcome:
-    spec, model = build.spec, build.spec.writes
+    model = build.spec.writes
     images = {
         one.image_id: one for one in read_lines(build.lines("select"), Mistaken, made_by="mmplat spubench select")
     }
-    prompts = {name: _prompt(build, one) for name, one in images.items()}
-    answers = ask(model, prompts, SaidAttributes, build.results, lambda done, total: advance("describe", done, total))
+    asked = {name: _prompt(build, one) for name, one in images.items()}
+    answers = ask(model, asked, SaidAttributes, build.results, lambda done, total: advance("describe", done, total))
     described = [_described(images[name], said) for name, said in sorted(answers.found.items())]
     write_lines(build.lines("describe"), described)
-    counts = {"asked": len(prompts), "described": len(described), "unread": len(answers.unread)}
-    return Outcome(
-        file_id(build.lines("describe")),
-        counts,
-        by={"model": spec.writer.params["model"], "served": answers.identity.get("served"), **DESCRIBE.said},
-        costs=answers.costs(model),
-        unread=answers.unread,
-        failures=answers.failures,
-    )
+    counts = {"asked": len(asked), "described": len(described), "unread": len(answers.unread)}
+    return answers.outcome(build.lines("describe"), counts, model, prompts.DESCRIBE)
 
 
 def _prompt(build: Build, one: Mistaken) -> Prompt:
     label, predicted = (build.spec.names(name)[0] for name in (one.label, one.predicted))
-    return Prompt(DESCRIBE.text.format(label=label, predicted=predicted), DESCRIBE.system, build.images / one.image)
+    return prompts.DESCRIBE.about(build.picture(one.image), label=label, predicted=predicted)
 
 
 def _described(image: Mistaken, said: SaidAttributes) -> Described:
@@ -74,6 +66,4 @@ def _described(image: Mistaken, said: SaidAttributes) -> Described:
     return Described(image=image, core=core, spurious=spurious)
 
 
-DESCRIBE_STAGE = Stage(
-    "describe", 1, "core and spurious attributes of each image", _settings, _describe, after=SELECT.name
-)
+DESCRIBE = Stage("describe", 1, "core and spurious attributes of each image", _settings, _describe, after=SELECT.name)

@@ -11,7 +11,7 @@ from mmplat.building.items import Picture, write_lines
 from mmplat.building.settings import Images
 from mmplat.building.stages import Advance, Build, Outcome, Stage
 from mmplat.errors import ArtifactError, ConfigError
-from mmplat.ids import content_id, file_id
+from mmplat.ids import file_id
 from mmplat.sources import content_of
 
 if TYPE_CHECKING:
@@ -157,12 +157,7 @@ def _read(build: Build, advance: Advance) -> Outcome:
         "duplicates": len(rows) - len(pictures),
         "classes": dict(sorted(classes.items())),
     }
-    return Outcome(_content(pictures), counts)
-
-
-def _content(pictures: list[Picture]) -> str:
-    """Where the files lie is not part of it."""
-    return content_id([[one.image_id, one.label, one.source] for one in pictures])
+    return Outcome(file_id(build.lines("read")), counts)
 
 
 READ = Stage("read", 1, "images and their classes", _settings, _read)

@@ -108,11 +108,15 @@ def write_lines(path: Path, lines: Iterable[Record]) -> None:
     write_bytes(path, text.encode())
 
 
+def lines_in(text: str) -> list[str]:
+    """Lines of a JSON-lines file: other signs that Python takes for the end of a line may stand in a text."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def read_lines(path: Path, kind: type[Line], *, made_by: str) -> list[Line]:
     """The records of a file of ours; `made_by` is the command that makes it."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [kind.model_validate(json.loads(line)) for line in lines]
+        return [kind.model_validate(json.loads(line)) for line in lines_in(path.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         raise ArtifactError(f"{path} does not exist. `{made_by}` makes it.") from None
     except (ValidationError, ValueError) as error:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mmplat.building.checking import CHECK_STAGE
-from mmplat.building.describing import DESCRIBE_STAGE
+from mmplat.building.checking import CHECK
+from mmplat.building.describing import DESCRIBE
 from mmplat.building.images import READ
-from mmplat.building.releasing import RELEASE_STAGE
+from mmplat.building.releasing import RELEASE
 from mmplat.building.selecting import SELECT
 from mmplat.building.stages import Advance, Build, Ran, Stage, run
-from mmplat.building.writing import WRITE_STAGE
+from mmplat.building.writing import WRITE
 
-DRAFTING: tuple[Stage, ...] = (READ, SELECT, DESCRIBE_STAGE, WRITE_STAGE, CHECK_STAGE)
-"""What needs no person; RELEASE_STAGE follows the review."""
-STAGES: dict[str, Stage] = {stage.name: stage for stage in (*DRAFTING, RELEASE_STAGE)}
+DRAFTING: tuple[Stage, ...] = (READ, SELECT, DESCRIBE, WRITE, CHECK)
+"""What needs no person; RELEASE follows the review."""
+STAGES: dict[str, Stage] = {stage.name: stage for stage in (*DRAFTING, RELEASE)}
 
 
 def draft(build: Build, advance: Advance) -> Iterator[tuple[Stage, Ran]]:

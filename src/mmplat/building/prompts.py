@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mmplat.building.taxonomy import MEANINGS
+from mmplat.records import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Template:
     @property
     def said(self) -> dict[str, str | int]:
         return {"prompt": self.name, "version": self.version}
+
+    def about(self, image: Path | None, **said: str) -> Prompt:
+        """The prompt about one image, which is shown where it is given."""
+        return Prompt(self.text.format(**said), self.system, image)
 
 
 _TYPES = "\n".join(f"- {name}: {meaning}" for name, meaning in MEANINGS.items())

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmplat.artifacts import write_bytes, write_json
 from mmplat.building.card import card_of, readme_of
-from mmplat.building.checking import CHECK_STAGE
+from mmplat.building.checking import CHECK
 from mmplat.building.items import Item
 from mmplat.building.reviews import Decision, Reviews
 from mmplat.building.settings import BuildSpec
@@ -48,7 +48,7 @@ def _release(build: Build, advance: Advance) -> Outcome:
     rows = []
     for number, item in enumerate(items):
         name = f"{number:06d}"
-        write_bytes(new / "data" / "images" / f"{name}.png", (build.images / item.about.image.image).read_bytes())
+        write_bytes(new / "data" / "images" / f"{name}.png", build.picture(item.about.image.image).read_bytes())
         rows.append(annotation(name, item, decided.get(item.item_id), build.spec))
         advance("release", number + 1, len(items))
     write_json(new / "annotation.json", rows)
@@ -64,6 +64,7 @@ def annotation(name: str, item: Item, decision: Decision | None, spec: BuildSpec
     image = item.about.image
     return {
         "id": name,
+        "image": f"{name}.png",
         "question": item.question,
         "choices": [option.text for option in item.options],
         "answer": item.answer,
@@ -75,7 +76,7 @@ def annotation(name: str, item: Item, decision: Decision | None, spec: BuildSpec
         "spurious_types": [one.type for one in item.about.spurious],
         "roles": [option.role for option in item.options],
         "choice_types": [option.type for option in item.options],
-        "image_id": image.image_id,
+        "item": item.item_id,
         "review": UNREVIEWED if decision is None else decision.verdict,
         "against_checks": bool(item.reasons),
         **({"source": image.source} if image.source else {}),
@@ -92,6 +93,12 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-RELEASE_STAGE = Stage(
-    "release", 1, "what was accepted, as a suite with a data card", _settings, _release, after=CHECK_STAGE.name
+RELEASE = Stage(
+    "release",
+    1,
+    "what was accepted, as a suite with a data card",
+    _settings,
+    _release,
+    after=CHECK.name,
+    made=lambda build: build.release / "annotation.json",
 )

@@ -30,14 +30,15 @@ import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import ValidationError
 
 from mmplat.artifacts import write_bytes
-from mmplat.building.checking import CHECK_STAGE, worded_badly
-from mmplat.building.items import Item, read_lines
+from mmplat.building.checking import CHECK, worded_badly
+from mmplat.building.items import Item, lines_in, read_lines
 from mmplat.building.stages import Build
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.ids import canonical_json
@@ -70,7 +71,9 @@ class Reviews:
 
     def items(self) -> list[Item]:
         """Every item as the checks left it."""
-        return read_lines(self.build.lines(CHECK_STAGE.name), Item, made_by="mmplat spubench check")
+        path = self.build.lines(CHECK.name)
+        state = path.stat() if path.exists() else None
+        return list(_items(path, state and state.st_mtime_ns, state and state.st_size))
 
     def pending(self) -> list[Item]:
         """What passed the checks and waits for a person."""
@@ -128,7 +131,7 @@ class Reviews:
         return decision
 
     def picture(self, item: Item) -> Path:
-        return self.build.images / item.about.image.image
+        return self.build.picture(item.about.image.image)
 
     def _item(self, item_id: str) -> Item:
         found = [item for item in self.items() if item.item_id == item_id]
@@ -176,11 +179,17 @@ def worded(item: Item, decision: Decision) -> Item:
     return item.model_copy(update={"question": question, "options": tuple(options)})
 
 
+@lru_cache(maxsize=8)
+def _items(path: Path, *stamp: int | None) -> tuple[Item, ...]:
+    """A page reads them at every click: they are parsed again only where the file changed."""
+    return tuple(read_lines(path, Item, made_by="mmplat spubench check"))
+
+
 def _read(path: Path) -> list[Decision]:
     if not path.exists():
         return []
     try:
-        return [Decision.model_validate(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [Decision.model_validate(json.loads(line)) for line in lines_in(path.read_text(encoding="utf-8"))]
     except (ValidationError, ValueError) as error:
         raise ArtifactError(
             f"{path} holds what is no decision ({error}). Nothing else was changed: mend that line."

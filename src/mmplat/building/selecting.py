@@ -85,13 +85,13 @@ def _scores(build: Build, pictures: list[Picture], encoder: ZeroShot, advance: A
     """The score of every image, part after part; a part that is there is read."""
     spec = build.spec
     labels = sorted({one.label for one in pictures})
-    texts = [[prompt.format(spec.names(label)[0]) for prompt in spec.select.prompts] for label in labels]
+    texts = [[prompt.replace("{}", spec.names(label)[0]) for prompt in spec.select.prompts] for label in labels]
     classes = encoder.classes(texts)
     root = root_of(spec.images)
     folder = build.folder / "scores" / content_id([encoder.identity, labels, texts])
     for start in range(0, len(pictures), PART):
         part = pictures[start : start + PART]
-        path = folder / f"{content_id([one.image_id for one in part])}.jsonl"
+        path = folder / f"{content_id([[one.image_id, one.label] for one in part])}.jsonl"
         if not path.exists():
             sized = range(0, len(part), spec.select.batch_size)
             batches = (part[first : first + spec.select.batch_size] for first in sized)

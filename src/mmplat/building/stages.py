@@ -14,7 +14,8 @@ from typing import Any
 
 from mmplat.artifacts import Results, only_writer, read_json, write_json
 from mmplat.building.settings import BuildSpec
-from mmplat.ids import content_id
+from mmplat.errors import ArtifactError
+from mmplat.ids import content_id, file_id
 from mmplat.provenance import packages
 
 Advance = Callable[[str, int, int], None]
@@ -44,6 +45,15 @@ class Build:
     def release(self) -> Path:
         return self.folder / "release"
 
+    def picture(self, name: str) -> Path:
+        """An image as `select` stored it."""
+        path = self.images / name
+        if not path.exists():
+            raise ArtifactError(
+                f"{path} is missing. Delete {self.folder / 'select.json'} and run `mmplat spubench select` again."
+            )
+        return path
+
     def lines(self, stage: str) -> Path:
         return self.folder / f"{stage}.jsonl"
 
@@ -69,7 +79,7 @@ class Outcome:
     """What a stage came to."""
 
     content: str
-    """Of what it found: what the next stage depends on."""
+    """Id of the file that it made: what the next stage depends on."""
     counts: dict[str, Any]
     by: dict[str, Any] = field(default_factory=dict)
     """Which model did it, and with which prompt."""
@@ -91,6 +101,11 @@ class Stage:
     """What determines its outcome, beside what the stage before it found."""
     work: Callable[[Build, Advance], Outcome]
     after: str | None = None
+    made: Callable[[Build], Path] | None = None
+    """What it makes, where that is not its lines."""
+
+    def file(self, build: Build) -> Path:
+        return build.lines(self.name) if self.made is None else self.made(build)
 
     def settings_key(self, build: Build) -> str:
         """Names what determines the outcome beside what the stage before it found: what a workflow looks at."""
@@ -118,13 +133,18 @@ def run(stage: Stage, build: Build, *, advance: Advance = lambda stage, done, to
         key = stage.key(build)
         if path.exists():
             before = build.record(stage.name)
-            if before["key"] == key and not before["failures"]:
+            if _holds(before, key, stage.file(build)):
                 return Ran(before, known=True)
         began = time.perf_counter()
         outcome = stage.work(build, advance)
         record = _record(stage, key, outcome, time.perf_counter() - began)
         write_json(path, record)
     return Ran(record, known=False)
+
+
+def _holds(record: dict[str, Any], key: str, made: Path) -> bool:
+    """Whether a stage is done: nothing that it follows from has changed, and what it made is still there."""
+    return record["key"] == key and not record["failures"] and made.exists() and file_id(made) == record["content"]
 
 
 def _remember(build: Build) -> None:

@@ -20,16 +20,9 @@ IRREGULAR = {
     "children": "child",
     "people": "person",
     "dice": "die",
-    "knives": "knife",
-    "wolves": "wolf",
-    "leaves": "leaf",
-    "calves": "calf",
-    "loaves": "loaf",
-    "shelves": "shelf",
-    "scarves": "scarf",
-    "hooves": "hoof",
-    "halves": "half",
 }
+ENDINGS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"), *IRREGULAR.items())
+"""End of a plural → end of a singular: also inside a compound, such as firemen."""
 COMPOUND = 4
 """Letters of a word at least to be looked for inside longer ones: "cat" in "category" says nothing."""
 FILLERS = {"a", "an", "the", "of", "in", "on", "with", "and", "its", "is", "at", "to", "by"}
@@ -45,44 +38,47 @@ def leaked(text: str, name: str) -> str | None:
 
     The last word of a name counts as the name ("truck" for "fire truck"): it is what the thing is.
     """
-    wanted = words(name)
-    said = words(text)
+    wanted, said = words(name), words(text)
     if not wanted:
         return None
     for start in range(len(said)):
         for length in range(1, len(wanted) + 1):  # "fire truck", but also "firetruck" and "fire-truck"
-            if "".join(said[start : start + length]) == "".join(wanted):
-                return " ".join(said[start : start + length])
-    return next((word for word in said if _says(word, wanted[-1])), None)
+            part = said[start : start + length]
+            if alike("".join(part), "".join(wanted)):
+                return " ".join(part)
+    return next((word for word in said if alike(word, wanted[-1]) or _holds(word, wanted[-1])), None)
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in small letters and in the singular."""
-    return [_singular(word) for word in re.findall(r"[^\W_]+", text.casefold().replace("'s", "").replace("’s", ""))]
+    """The words of a text in small letters, without an owner's 's."""
+    return re.findall(r"[^\W_]+", re.sub(r"['’]s\b", "", text.casefold()))
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two words may be singular and plural of one."""
+    return bool(_forms(one) & _forms(other))
 
 
 def overlap_of(one: str, other: str) -> float:
     """The share of their words that two phrases have in common, small words aside."""
     first, second = (set(words(text)) - FILLERS or set(words(text)) for text in (one, other))
-    return len(first & second) / len(first | second) if first | second else 0.0
+    common = sum(any(alike(word, another) for another in second) for word in first)
+    together = len(first) + len(second) - common
+    return common / together if together else 0.0
 
 
-def _says(word: str, name: str) -> bool:
-    inside = len(name) >= COMPOUND and (word.startswith(name) or word.endswith(name))
-    return word == name or inside
+def _forms(word: str) -> set[str]:
+    """The word, and every singular that it may be the plural of: which one it is, only a dictionary knows."""
+    if word.endswith("ss"):
+        return {word}
+    found = {word.removesuffix(plural) + singular for plural, singular in ENDINGS if word.endswith(plural)}
+    return {word, *(form for form in found if len(form) > 1)}
 
 
-def _singular(word: str) -> str:
-    for plural, singular in IRREGULAR.items():
-        if word.endswith(plural) and (word == plural or plural == "men"):  # firemen
-            return word.removesuffix(plural) + singular
-    if len(word) > 4 and word.endswith("ies"):
-        return f"{word[:-3]}y"
-    if len(word) > 4 and word.endswith(("ses", "xes", "zes", "ches", "shes")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
+def _holds(word: str, name: str) -> bool:
+    """Whether a word is a compound that begins or ends with the name."""
+    names = [form for form in _forms(name) if len(form) >= COMPOUND]
+    return any(form.startswith(one) or form.endswith(one) for form in _forms(word) for one in names)
 
 
 def _leaks(item: Item, names: Iterable[str]) -> Iterable[str]:

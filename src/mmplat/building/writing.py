@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from mmplat.building import prompts
 from mmplat.building._asking import Said, ask
-from mmplat.building.describing import DESCRIBE_STAGE, DISTRACTORS
+from mmplat.building.describing import DESCRIBE, DISTRACTORS
 from mmplat.building.items import Described, Item, Option, read_lines, write_lines
-from mmplat.building.prompts import WRITE
 from mmplat.building.stages import Advance, Build, Outcome, Stage
-from mmplat.ids import file_id, seed_from
+from mmplat.ids import seed_from
 from mmplat.judges import said_by
 from mmplat.records import Prompt
 from mmplat.spurious import CORE, SPURIOUS
@@ -28,25 +28,19 @@ class SaidQuestion(Said):
 
 
 def _settings(build: Build) -> Mapping[str, Any]:
-    return {"writer": said_by(build.spec.writes), "seed": build.spec.seed, **WRITE.said}
+    return {"writer": said_by(build.spec.writes), "seed": build.spec.seed, **prompts.WRITE.said}
 
 
 def _write(build: Build, advance: Advance) -> Outcome:
     model = build.spec.writes
     lines = read_lines(build.lines("describe"), Described, made_by="mmplat spubench describe")
     described = {one.image.image_id: one for one in lines}
-    prompts = {name: _prompt(build, one) for name, one in described.items()}
-    answers = ask(model, prompts, SaidQuestion, build.results, lambda done, total: advance("write", done, total))
+    asked = {name: _prompt(build, one) for name, one in described.items()}
+    answers = ask(model, asked, SaidQuestion, build.results, lambda done, total: advance("write", done, total))
     items = [_item(described[name], said, build.spec.seed) for name, said in sorted(answers.found.items())]
     write_lines(build.lines("write"), items)
-    return Outcome(
-        file_id(build.lines("write")),
-        {"asked": len(prompts), "written": len(items), "unread": len(answers.unread)},
-        by={"model": build.spec.writer.params["model"], "served": answers.identity.get("served"), **WRITE.said},
-        costs=answers.costs(model),
-        unread=answers.unread,
-        failures=answers.failures,
-    )
+    counts = {"asked": len(asked), "written": len(items), "unread": len(answers.unread)}
+    return answers.outcome(build.lines("write"), counts, model, prompts.WRITE)
 
 
 def _prompt(build: Build, one: Described) -> Prompt:
@@ -55,7 +49,7 @@ def _prompt(build: Build, one: Described) -> Prompt:
     misled: dict[str, str] = {}
     for number, attribute in enumerate(one.spurious[:DISTRACTORS], 1):
         misled |= {f"spurious_{number}": attribute.phrase, f"type_{number}": attribute.type}
-    return Prompt(WRITE.text.format(label=label, predicted=predicted, core=one.core[0].phrase, **misled), WRITE.system)
+    return prompts.WRITE.about(None, label=label, predicted=predicted, core=one.core[0].phrase, **misled)
 
 
 def _item(about: Described, said: SaidQuestion, seed: int) -> Item:
@@ -70,6 +64,4 @@ def _item(about: Described, said: SaidQuestion, seed: int) -> Item:
     return Item(about=about, question=said.question, options=tuple(options[n] for n in order))
 
 
-WRITE_STAGE = Stage(
-    "write", 1, "a question with four options for each image", _settings, _write, after=DESCRIBE_STAGE.name
-)
+WRITE = Stage("write", 1, "a question with four options for each image", _settings, _write, after=DESCRIBE.name)

@@ -20,11 +20,13 @@ from mmplat.cli import (
     decodings,
     diagnose,
     export,
+    facts,
     gate,
     importing,
     judge,
     leaderboard,
     models,
+    mub,
     plan,
     power,
     prepare,
@@ -68,6 +70,8 @@ app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(decodings.app, name="decodings")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(spubench.app, name="spubench")
+app.add_typer(mub.app, name="mub")
+app.add_typer(facts.app, name="facts")
 app.add_typer(world.app, name="world")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(db.app, name="db")

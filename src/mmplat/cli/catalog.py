@@ -18,10 +18,11 @@ class Kind(StrEnum):
     views = "views"
     metrics = "metrics"
     rubrics = "rubrics"
+    conditions = "conditions"
 
 
 def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
-    """List models, suites, methods, decodings, views, metrics or rubrics."""
+    """List models, suites, methods, decodings, views, metrics, rubrics or conditions."""
     rows = _rows(kind)
     width = max(len(name) for name, _ in rows)
     for name, summary in rows:
@@ -46,10 +47,17 @@ def _rows(kind: Kind) -> list[tuple[str, str]]:
         each = [(name, metric.summary) for name, metric in metrics.items()]
         return [*each, ("expected_…", "each of these on the exact distribution of answers: the mean over repeated sampling"),
                 ("expected_accuracy_sd", "its standard deviation when one answer per sample is drawn")]  # fmt: skip
+    from mmplat.conditions import catalog as conditions
     from mmplat.methods import catalog as methods
     from mmplat.rubrics import catalog as rubrics
     from mmplat.suites import catalog as suites
     from mmplat.views import catalog as views
 
-    catalogs = {Kind.suites: suites, Kind.methods: methods, Kind.views: views, Kind.rubrics: rubrics}
+    catalogs = {
+        Kind.suites: suites,
+        Kind.methods: methods,
+        Kind.views: views,
+        Kind.rubrics: rubrics,
+        Kind.conditions: conditions,
+    }
     return [(name, item.summary) for name, item in catalogs[kind].items()]  # type: ignore[attr-defined]

@@ -127,11 +127,11 @@ def misleading(
     """How often cues turn right answers wrong and wrong ones right, with the controls that these rates need."""
     from mmplat import artifacts
     from mmplat.diagnostics import keep, measured, run
-    from mmplat.diagnostics.misled import diagnostic, grouped
+    from mmplat.diagnostics.misled import table_of
 
-    where = artifacts.results(results)
-    chosen, options = diagnostic(what), {"method": method, "decoding": decoding}
-    found = run(chosen, grouped(what, measured(where, campaign, models=model or (), suites=suite or ())), **options)
+    where, options = artifacts.results(results), {"method": method, "decoding": decoding}
+    chosen, pairs = table_of(what, measured(where, campaign, models=model or (), suites=suite or ()))
+    found = run(chosen, pairs, **options)
     _told(found, keep(chosen, campaign, found.table, where, **options), form)
 
 
@@ -162,6 +162,53 @@ def cgla(
     from mmplat.diagnostics.cgla import DIAGNOSTIC
 
     _diagnose(DIAGNOSTIC, campaign, model, suite, form, results)
+
+
+@app.command()
+def strength(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    method: Annotated[str, typer.Option(help="The method to look at.")] = "naive",
+    decoding: DecodingOption = None,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Measures of spurious bias against the true strength of each cue, for models whose cards say it."""
+    from mmplat import artifacts
+    from mmplat.diagnostics import keep, measured, run
+    from mmplat.diagnostics.base import keep_table
+    from mmplat.diagnostics.strength import DIAGNOSTIC, tracking
+
+    where, options = artifacts.results(results), {"method": method, "decoding": decoding}
+    found = run(DIAGNOSTIC, measured(where, campaign, models=model or (), suites=suite or ()), **options)
+    path = keep(DIAGNOSTIC, campaign, found.table, where, **options)
+    followed = tracking(found.table)
+    keep_table("strength-tracking", DIAGNOSTIC.version, campaign, followed, where, **options)
+    show(followed, form)
+    _told(found, path, form)
+
+
+@app.command()
+def interference(
+    campaign: CampaignArgument,
+    model: ModelsOption = None,
+    suite: SuitesOption = None,
+    decoding: DecodingOption = None,
+    reference: Annotated[
+        str | None, typer.Option(help="The clean condition, or as-it-is.  [default: by what a suite needs]")
+    ] = None,
+    form: FormatOption = "table",
+    results: ResultsOption = None,
+) -> None:
+    """Which answers change when only what a question does not need is changed, and which methods help against it."""
+    from mmplat import artifacts
+    from mmplat.diagnostics import keep, measured, run
+    from mmplat.diagnostics.interference import DIAGNOSTIC, grouped
+
+    where, options = artifacts.results(results), {"decoding": decoding, "reference": reference}
+    found = run(DIAGNOSTIC, grouped(measured(where, campaign, models=model or ()), suite or ()), **options)
+    _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options), form)
 
 
 @app.command()

@@ -40,6 +40,7 @@ def send_queued(results: Results, *, patience_s: float | None = None) -> dict[st
         if mirrored.warning:
             typer.echo(f"warning: {campaign}: {mirrored.warning}", err=True)
             break
+        _send_trainings(results, campaign)
         tracking.settle(results, campaign, content)
         typer.echo(f"{campaign}: MLflow: {mirrored.written} written, {mirrored.present} there before", err=True)
     return done
@@ -60,6 +61,18 @@ def _send(results: Results, campaign: str, patience_s: float | None) -> Mirrored
             patience_s=patience_s,
             advance=advance,
         )
+
+
+def _send_trainings(results: Results, campaign: str) -> None:
+    """The trainings of a campaign beside its runs; without them the campaign is complete all the same."""
+    from mmplat import tracking
+    from mmplat.artifacts import read_json
+
+    plan = read_json(results.plan(campaign), made_by="mmplat plan --write") if results.plan(campaign).exists() else {}
+    keys = [one["training"]["key"] for one in plan.get("grid", {}).get("models", ()) if one.get("training")]
+    why_not = tracking.mirror_trainings(results, keys)
+    if why_not:
+        typer.echo(f"warning: {campaign}: MLflow lacks its trainings: {why_not}", err=True)
 
 
 def _metrics(folders: Sequence[DecidedFolder], runs: Sequence[RunRecord]) -> dict[str, list[MetricRecord]]:

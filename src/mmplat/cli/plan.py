@@ -46,6 +46,10 @@ def _text(said: dict[str, Any]) -> str:
         f"cells    {said['cells']:>12,}  planned {said['planned']:,}, skipped {sum(skipped.values()):,}",
     ]
     lines += [f"         {count:>12,}  skipped: {reason}" for reason, count in skipped.most_common()]
+    for name, job in said.get("trainings", {}).items():
+        lines.append(
+            f"train    {name} ← {', '.join(way['suite']['name'] for part in job['data'] for way in part['ways'])}"
+        )
     for batch in said["batches"]:
         suites = "; ".join(f"{_part(s)}: {', '.join(s['views'])}" for s in batch["suites"])
         minutes = "" if batch["minutes"] is None else f"  about {batch['minutes']:.3g} min"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,7 +47,9 @@ def build(config: ConfigArgument, keep_going: KeepGoingOption = False, results: 
     waiting = len(reviews.pending())
     if reviews.accepted() or (waiting and one.spec.release.unreviewed):
         _run(one, "release", keep_going)
-    if waiting and not one.spec.release.unreviewed:
+    if not waiting and not reviews.accepted():
+        typer.echo(f"No item is left: `mmplat spubench review {config} --rejected` tells why.")
+    elif waiting and not one.spec.release.unreviewed:
         typer.echo(f"{waiting:,} items wait for review: `mmplat spubench review {config}`, or the dashboard.")
 
 
@@ -71,7 +72,7 @@ def review(
     edit: Annotated[str | None, typer.Option(help="Id of an item to accept in other words.")] = None,
     question: Annotated[str | None, typer.Option(help="The edited question.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="An edited option; all four, in their order.")] = None,
-    who: Annotated[str | None, typer.Option(help="Who decides.  [default: the user's name]")] = None,
+    who: Annotated[str, typer.Option(envvar="USER", help="Who decides.")] = "",
     note: Annotated[str, typer.Option(help="Why, for whoever reads the history.")] = "",
     rejected: Annotated[bool, typer.Option("--rejected", help="List what the checks rejected.")] = False,
     history: Annotated[bool, typer.Option("--history", help="List all decisions.")] = False,
@@ -80,7 +81,7 @@ def review(
     """Decide about items, or list those that wait. The last decision counts, and all of them are kept."""
     from mmplat.building.reviews import Reviews
 
-    reviews, said = Reviews(_opened(config, results)), {"who": who or getpass.getuser(), "note": note}
+    reviews, said = Reviews(_opened(config, results)), {"who": who, "note": note}
     for item_id in accept or []:
         reviews.decide(item_id, "accept", **said)
     for item_id in reject or []:

@@ -47,6 +47,9 @@ def _lines(state: Progress) -> Iterator[str]:
     """The state for people."""
     asked = f"{state.count('done')} of {len(state.batches)} asked"
     yield f"campaign {state.campaign}"
+    if state.trainings:
+        left = "".join(f"; not yet: {one}" for one in state.untrained[:SHOWN])
+        yield f"models   {len(state.trainings) - len(state.untrained)} of {len(state.trainings)} trained{left}"
     yield f"batches  {', '.join([asked, *_other_counts(state)])}"
     yield f"pairs    {state.decided} of {state.pairs} decided"
     yield f"rows     {_rows(state)}"

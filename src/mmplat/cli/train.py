@@ -37,7 +37,7 @@ def train(
 
     place = artifacts.results(results)
     wanted = _wanted(job, recipe, model, grid, place)
-    if (processes > 1 or accelerate) and not launched():
+    if processes > 1 and not launched():
         for one in wanted:
             _launch(one, place, processes, accelerate, threads)
         return
@@ -79,8 +79,11 @@ def _launch(job: TrainingJob, place: Results, processes: int, accelerate: str, t
     """The same command in several processes, which `accelerate launch` starts and joins."""
     from mmplat.errors import ModelError
     from mmplat.plan import write_training
+    from mmplat.preparing import prepare
 
     spec = write_training(job, place)
+    for suite in job.suites:  # by one process, before there are many
+        prepare(suite, place)
     how = ["--config_file", accelerate] if accelerate else ["--multi_gpu"]
     again = ["-m", "mmplat", "train", str(spec), "--results", str(place.root)]
     again += [] if threads is None else ["--threads", str(threads)]
@@ -102,8 +105,9 @@ def _train_one(job: TrainingJob, place: Results) -> None:
         prepare(suite, place)
     with stages() as report:
         card = train_model(job, place, advance=lambda done, total: report(f"train {job.model.name}", done, total))
-    typer.echo(_line(card))
-    typer.echo(str(place.trained(job.key) / "model"))
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(_line(card))
+        typer.echo(str(place.trained(job.key) / "model"))
 
 
 def _line(card: dict[str, Any]) -> str:

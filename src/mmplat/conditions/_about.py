@@ -1,58 +1,75 @@
-"""What is told about an option: sentences from a file that `mmplat facts generate` wrote, or one's own (JSON lines).
-
-A row holds `option` and `text`; what else it holds (who wrote it, when, by which prompt) is provenance, and read by people.
-"""
+"""Files of what is told about options: one JSON object a line, written by `mmplat facts generate` or by hand."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, ValidationError
+
+from mmplat.artifacts import write_bytes
 from mmplat.conditions._pools import existing
 from mmplat.conditions.base import Value
 from mmplat.errors import ConfigError
+from mmplat.records import Record
 
-LETTER = re.compile(r"\(([A-Z])\)|\b(?:answer|option|choice)\s+(?:is\s+)?\(?([A-Z])\b", re.IGNORECASE)
+LETTER = re.compile(r"\([A-Z]\)|\b(?i:answer|option|choice)\s+(?i:is\s+)?\(?[A-Z]\b")
 """A text that speaks of lettered options gives an answer, true or not, and is no description."""
 
 
+class About(Record):
+    """What is told about one option."""
+
+    option: str
+    text: str
+    by: dict[str, Any] = Field(default_factory=dict)
+    """Who wrote it: a model with its prompt; empty: whoever wrote the file."""
+
+
 def about(path: Value) -> Mapping[str, str]:
-    """Option → text, by the option in lower case; of several texts of one option the first."""
+    """Option, as `plain` spells it → text; read anew when the file changed."""
     found = existing(path)
     state = found.stat()
-    return _about(found, state.st_mtime_ns, state.st_size)
+    return _read(found, state.st_mtime_ns, state.st_size)
 
 
-def leaks(text: str, right: str) -> str | None:
+def plain(option: str) -> str:
+    """Options that differ in case or in the space around them are one."""
+    return option.strip().lower()
+
+
+def leak(text: str, right: str) -> str | None:
     """Why a text about a wrong option must not stand beside a question whose right answer is `right`; None: it may."""
-    if re.search(rf"\b{re.escape(right.strip())}\b", text, re.IGNORECASE):
-        return f"it names the right answer, {right!r}"
+    if re.search(rf"(?<!\w){re.escape(right.strip())}(?!\w)", text, re.IGNORECASE):
+        return f"it names the right answer, {right.strip()!r}"
     if LETTER.search(text):
         return "it speaks of options by their letters"
     return None
 
 
-@lru_cache(maxsize=16)
-def _about(path: Path, *stamp: int) -> Mapping[str, str]:
+def write_about(path: Path, told: Iterable[About]) -> None:
+    lines = [json.dumps(one.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for one in told]
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, *stamp: int) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            row = _row(line, f"{path}:{number}")
-            found.setdefault(row["option"].strip().lower(), row["text"].strip())
+        try:
+            one = About.model_validate_json(line)
+        except ValidationError as error:
+            what = error.errors()[0]
+            where = ".".join(map(str, what["loc"])) or "line"
+            raise ConfigError(
+                f"{path}:{number}: this tells nothing about an option ({where}: {what['msg']}). "
+                'A row is {"option": …, "text": …}; `mmplat facts generate` writes such files.'
+            ) from None
+        if plain(one.option) in found:
+            raise ConfigError(f"{path}:{number}: option {one.option!r} is there twice. Keep one.")
+        found[plain(one.option)] = one.text.strip()
     return found
-
-
-def _row(line: str, place: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{place}: this is not valid JSON ({error}). One object a line, with `option` and `text`."
-        ) from None
-    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("option", "text")):
-        raise ConfigError(f"{place}: a row is an object with the texts `option` and `text`; this is {line:.60}.")
-    return row

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mmplat.conditions._about import about, leaks
+from mmplat.conditions._about import about, leak, plain
 from mmplat.conditions._pools import existing
 from mmplat.conditions._texts import before_question
 from mmplat.conditions.base import SEED, Condition, Value, catalog, noted
@@ -45,11 +45,11 @@ def _of_options(sample: RawSample, told: Mapping[str, str]) -> dict[str, tuple[s
 
 
 def _of_option(option: str, told: Mapping[str, str], right: str) -> tuple[str, str]:
-    claim, facts = CLAIM.format(option), told.get(option.lower())
+    claim, facts = CLAIM.format(option), told.get(plain(option))
     if facts is None:
         return claim, "none"
-    leak = leaks(facts, right)
-    return (claim, f"left out: {leak}") if leak else (f"{claim} {facts}", "file")
+    why = leak(facts, right)
+    return (claim, f"left out: {why}") if why else (f"{claim} {facts}", "file")
 
 
 catalog.add(

@@ -17,6 +17,7 @@ from mmplat.diagnostics.svg import COLOURS, document, dot, line, text
 from mmplat.spurious import TYPES
 
 ROW, LABEL, AXIS_ROOM = 22, 120, 40
+TITLE = "accuracy by type of spurious cue"
 Numbers = dict[str, tuple[float, float | None, float | None]]
 """(value, low, high) by subset."""
 
@@ -59,7 +60,7 @@ def radar(table: pl.DataFrame) -> str:
     """One spoke per type, accuracy from the centre; an axis that a suite does not have is left out of its polygon."""
     found = lines(table)
     x, y = RADIUS + LABEL, RADIUS + AXIS_ROOM
-    body = [_ring(x, y, share) for share in RINGS]
+    body = [text(8, 14, TITLE, weight="bold"), *(_ring(x, y, share) for share in RINGS)]
     for at, kind in enumerate(TYPES):
         (x1, y1), (x2, y2) = _spoke(x, y, at, 1.0), _spoke(x, y, at, 1.1)
         anchor = "middle" if abs(x2 - x) < RADIUS / 4 else "start" if x2 > x else "end"
@@ -97,14 +98,14 @@ def heatmap(table: pl.DataFrame) -> str:
     """Types and summaries down, models across; each cell its accuracy with the interval below it."""
     found = lines(table)
     subsets = [*(f"type={kind}" for kind in TYPES if any(kind in one.types for one in found)), *SUMMARIES]
-    body = []
+    body = [text(8, 14, TITLE, weight="bold")]
     for down, subset in enumerate(subsets):
         y = AXIS_ROOM + CELL_HEIGHT * down + (8 if subset in SUMMARIES else 0)
         body.append(text(LABEL - 8, y + CELL_HEIGHT / 2 + 4, subset.removeprefix("type="), anchor="end"))
         for across, one in enumerate(found):
             body += _cell(LABEL + CELL_WIDTH * across, y, one.numbers.get(subset), shaded=subset != "gap")
     for across, one in enumerate(found):
-        body.append(text(LABEL + CELL_WIDTH * (across + 0.5), AXIS_ROOM - 10, _short(one.name), anchor="middle"))
+        body.append(text(LABEL + CELL_WIDTH * (across + 0.5), AXIS_ROOM - 8, _short(one.name), anchor="middle"))
     return document(LABEL + CELL_WIDTH * len(found) + 10, AXIS_ROOM + CELL_HEIGHT * len(subsets) + 18, body)
 
 
@@ -114,7 +115,7 @@ def _cell(x: float, y: float, number: Any, *, shaded: bool) -> list[str]:
         return [text(x + CELL_WIDTH / 2, y + CELL_HEIGHT / 2 + 4, "–", anchor="middle", colour="#888")]
     value, low, high = number
     fill = _shade(value) if shaded else "#ffffff"
-    ink = "white" if shaded and value > 0.6 else "black"
+    ink = "white" if shaded and value > 0.72 else "black"
     parts = [f'<rect x="{x}" y="{y}" width="{CELL_WIDTH - 2}" height="{CELL_HEIGHT - 2}" fill="{fill}" stroke="#ddd"/>']
     parts.append(text(x + CELL_WIDTH / 2 - 1, y + 14, f"{value:.3f}", anchor="middle", colour=ink, weight="bold"))
     if low is not None and high is not None:
@@ -173,5 +174,6 @@ def _colours(count: int) -> list[str]:
 
 
 def _short(name: str, most: int = 15) -> str:
-    """What fits over a column; the table has the whole name."""
+    """What fits over a column, without the owner of a hub name; the table has the whole name."""
+    name = name.rpartition("/")[2]
     return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -28,6 +28,12 @@ class Estimate:
     n: int
     """Samples."""
 
+    @property
+    def interval(self) -> Interval:
+        """Normal approximation."""
+        half = Z95 * np.sqrt((self.errors**2).sum(axis=0))
+        return self.value, self.value - half, self.value + half
+
     def minus(self, other: Estimate) -> Interval:
         """The paired difference, normal approximation.
 
@@ -75,8 +81,7 @@ def ratio(numerator: Floats, denominator: Floats, cluster: NDArray[np.int64]) ->
 
 def lowest_mean(values: Floats, cluster: NDArray[np.int64]) -> Floats:
     """Lower bound of the mean of columns (sample, cell)."""
-    found = estimate(values, np.ones_like(values), cluster)
-    return found.value - Z95 * np.sqrt((found.errors**2).sum(axis=0))
+    return estimate(values, np.ones_like(values), cluster).interval[1]
 
 
 def _by_cluster(values: Floats, cluster: NDArray[np.int64]) -> Floats:

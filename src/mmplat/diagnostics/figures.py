@@ -15,7 +15,7 @@ from mmplat.diagnostics.svg import COLOURS, document, dot, line, text
 
 WIDTH, HEIGHT, COLUMNS = 380, 240, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 42
-LINE, SLANTED = 14, 6
+LINE, LETTER, SLANT = 14, 5.6, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,14 @@ def draw(panels: Sequence[Panel], *, x: str, y: str) -> str:
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // COLUMNS)
-    width, height = columns * WIDTH, rows * HEIGHT + LINE * (len(names) + 1)
+    deep = HEIGHT + max(map(_below, panels), default=0)
+    width, height = columns * WIDTH, rows * deep + LINE * (len(names) + 1)
     body = [
-        f'<g transform="translate({i % COLUMNS * WIDTH},{i // COLUMNS * HEIGHT})">{_panel(panel, colours, x, y)}</g>'
+        f'<g transform="translate({i % COLUMNS * WIDTH},{i // COLUMNS * deep})">{_panel(panel, colours, x, y)}</g>'
         for i, panel in enumerate(panels)
     ]
     body += [
-        f'<g transform="translate({LEFT},{rows * HEIGHT + LINE * i})">{dot(4, 6, colours[name], radius=4)}'
+        f'<g transform="translate({LEFT},{rows * deep + LINE * i})">{dot(4, 6, colours[name], radius=4)}'
         f"{text(14, 10, name)}</g>"
         for i, name in enumerate(names)
     ]
@@ -89,8 +90,7 @@ class _Axis:
 
 
 def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
-    points = [point for series in panel.series for point in series.points]
-    names = list(dict.fromkeys(p.x for p in points if isinstance(p.x, str)))
+    points, names = _points(panel), _names(panel)
     place = {name: float(i) for i, name in enumerate(names)}
     numbers = [float(p.x) for p in points if not isinstance(p.x, str)]
     across = _axis([-0.5, len(names) - 0.5] if names else numbers, LEFT, WIDTH - RIGHT)
@@ -106,6 +106,26 @@ def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
     return "".join(parts)
 
 
+def _points(panel: Panel) -> list[Point]:
+    return [point for series in panel.series for point in series.points]
+
+
+def _names(panel: Panel) -> list[str]:
+    return list(dict.fromkeys(point.x for point in _points(panel) if isinstance(point.x, str)))
+
+
+def _slanted(names: Sequence[str]) -> bool:
+    """Names that have no room side by side."""
+    return len(names) > 1 and LETTER * (max(map(len, names)) + 1) * len(names) > WIDTH - LEFT - RIGHT
+
+
+def _below(panel: Panel) -> int:
+    """How far slanted names reach below the panel."""
+    names = _names(panel)
+    longest = max(map(len, names), default=0) if _slanted(names) else 0
+    return max(0, math.ceil(LETTER * longest * math.sin(math.radians(SLANT))) + LINE - BOTTOM)
+
+
 def _axis(values: Sequence[float], start: float, stop: float) -> _Axis:
     """An axis that holds all values with a little air; one value alone gets a unit around it."""
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -117,7 +137,7 @@ def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> st
     parts = [
         line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "#444"),
         line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, "#444"),
-        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "" if len(names) > SLANTED else x, anchor="middle"),
+        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "" if _slanted(names) else x, anchor="middle"),
         f'<g transform="translate(12,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">{text(0, 0, y, anchor="middle")}</g>',
     ]
     if up.low < 0 < up.high:
@@ -126,9 +146,9 @@ def _frame(across: _Axis, up: _Axis, names: Sequence[str], x: str, y: str) -> st
         parts.append(text(LEFT - 4, up.at(tick) + 4, f"{tick:.3g}", anchor="end"))
     if not names:
         parts += [text(across.at(t), HEIGHT - BOTTOM + 13, f"{t:.3g}", anchor="middle") for t in across.ticks]
-    slanted = len(names) > SLANTED  # then they need the room of the axis's own name
+    slanted = _slanted(names)  # then they need the room of the axis's own name
     for i, name in enumerate(names):
-        turn = "rotate(-40)" if slanted else ""
+        turn = f"rotate(-{SLANT})" if slanted else ""
         label = text(0, 0, name, anchor="end" if slanted else "middle")
         parts.append(f'<g transform="translate({across.at(i)},{HEIGHT - BOTTOM + 13}) {turn}">{label}</g>')
     return "".join(parts)

@@ -59,12 +59,17 @@ class Led:
 
     @cached_property
     def wordings(self) -> NDArray[np.object_]:
-        """Which wording each sample of the suite met."""
+        """Which wording each sample of the suite met, as "family/number"; empty where it met none."""
         found = np.full(len(self.base.samples), "", object)
         for row, there in zip(*self.rows, strict=True):
             made = self.cued.samples[there].reference[MADE]
             found[row] = f"{made['template']}/{made['wording']}" if "template" in made else ""
         return found
+
+    @cached_property
+    def templates(self) -> NDArray[np.object_]:
+        """Of which family that was."""
+        return np.array([wording.partition("/")[0] for wording in self.wordings], object)
 
 
 @dataclass(frozen=True)
@@ -180,25 +185,24 @@ def _key(spec: ConditionSpec) -> str:
 
 
 def _title(spec: ConditionSpec) -> str:
-    """Its template, and what else differs from the default; conditions without templates are notes."""
+    """Its template, and what else differs from the default, as short as it can be told; what has no template is a note."""
     defaults = conditions.get(spec.kind).defaults
     plain = {"template", NOTE, *spec.places}
-    changed = [f"{k}={v}" for k, v in spec.params.items() if v != defaults[k] and k not in plain]
-    return ", ".join([str(spec.params.get("template", "note")), *changed])
+    changed = {name: value for name, value in spec.params.items() if value != defaults[name] and name not in plain}
+    said = [value if isinstance(value, str) else f"{name}={value}" for name, value in changed.items()]
+    return " ".join([str(spec.params.get("template", "note")), *said])
 
 
 def again(base: Measured) -> dict[Key, Stage]:
     """Every cell once more without a cue: by its distribution, or where it shows none (written draws) by the next seed."""
-    drawn = base.pair.writings
-    other = _next_seed(base) if drawn else None
+    drawn = bool(base.pair.writings)
     exact = [run for run in base.answers() if not drawn or base.settings(run.decoding).get("greedy")]
     found = {(run.method, run.decoding): stage_of(base, run) for run in exact}
-    return found if other is None else {**stages_of(other), **found}
+    return {**stages_of(other), **found} if drawn and (other := next(other_seeds(base), None)) else found
 
 
-def _next_seed(base: Measured) -> Measured | None:
-    runs = pl.read_parquet(base.predictions.with_name("runs.parquet"), glob=False)
-    seeds = sorted(set(runs["seed"].to_list()) - {base.seed})
-    if not seeds:
-        return None
-    return replace(base, seed=seeds[0], runs=runs.filter(pl.col("seed") == seeds[0], pl.col("status") != "failed"))
+def other_seeds(base: Measured) -> Iterator[Measured]:
+    """The same pair under each further seed of its grid."""
+    runs = pl.read_parquet(base.predictions.with_name("runs.parquet"), glob=False).filter(pl.col("status") != "failed")
+    for seed in sorted(set(runs["seed"].to_list()) - {base.seed}):
+        yield replace(base, seed=seed, runs=runs.filter(seed=seed))

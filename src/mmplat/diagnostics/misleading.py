@@ -2,7 +2,8 @@
 
 T and F are each cell's own: what this model said by this method and decoding on the suite as it is. Beside the rates stand what
 they mean little without: accuracy without a cue, under cues that are true and under cues that are false, the answers that were
-no label, and the control: how many answers change when the same question is asked again.
+no label, and two controls: how many answers change when the same question is asked again (`control_tf`, `control_ft`), and how
+many right ones turn wrong although the cue names the right answer (`disturbed`): there the words disturb, whatever they say.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from mmplat.diagnostics.base import Diagnostic, named, title_of
 from mmplat.diagnostics.conditioned import Conditioned
 from mmplat.diagnostics.figures import Panel, Point, Series
-from mmplat.diagnostics.led import GOLD, WRONG, Cue, Led, again, cues_of, first_stage, stages_of
+from mmplat.diagnostics.led import GOLD, WRONG, Cue, again, cues_of, first_stage, stages_of
 from mmplat.diagnostics.two_stages import (
     NOTHING,
     Interval,
@@ -76,21 +77,19 @@ def measure(one: Conditioned, *, decoding: str | None = None, method: str | None
 
 
 def subsets_of(one: Conditioned, cue: Cue) -> Iterator[Subset]:
-    """All samples, the suite's own groups, and the wordings of the cue where it has several."""
+    """All samples, the suite's own groups, and the families and wordings of the cue where it has several."""
     n = len(one.base.samples)
     for name, rows in one.base.subsets.items():
         mask = np.isin(np.arange(n), rows)
         yield Subset(name, mask, mask)
     if cue.together or len(cue.wrong) > 1:
         return
-    wrong, gold = (_wordings(led, n) for led in (cue.wrong, cue.gold))
-    met = sorted({*wrong, *gold} - {""})
-    for wording in met if len(met) > 1 else []:
-        yield Subset(f"wording={wording}", wrong == wording, gold == wording)
-
-
-def _wordings(led: tuple[Led, ...] | Any, n: int) -> NDArray[np.object_]:
-    return led[0].wordings if led else np.full(n, "", object)
+    nothing = np.full(n, "", object)
+    for what in ("templates", "wordings"):
+        wrong, gold = (getattr(led[0], what) if led else nothing for led in (cue.wrong, cue.gold))
+        met = sorted({*wrong, *gold} - {""})
+        for one in met if len(met) > 1 else []:
+            yield Subset(f"{what[:-1]}={one}", wrong == one, gold == one)
 
 
 def rates(cell: Cell, subset: Subset, cluster: NDArray[np.int64]) -> dict[str, Any]:
@@ -107,6 +106,7 @@ def rates(cell: Cell, subset: Subset, cluster: NDArray[np.int64]) -> dict[str, A
         "mean": mean_rate(both, cluster) if len(both) == 2 else NOTHING,
         "control_tf": _rate(own[0], cluster),
         "control_ft": _rate(own[1], cluster),
+        "disturbed": _rate(None if gold is None else led_astray(cell.before, gold), cluster),
         "clean": rate(share(clean.right), cluster),
         "true_cue": _rate(None if gold is None else share(gold.right), cluster),
         "false_cue": _rate(None if wrong is None else share(wrong.right), cluster),
@@ -145,7 +145,12 @@ def _below(ratio: Ratio | None) -> float | None:
     return None if ratio is None else float(ratio[1].sum())
 
 
-MEASURES: Mapping[str, str] = {"tf": "right → wrong", "ft": "wrong → right", "control_tf": "right → wrong, no cue"}
+MEASURES: Mapping[str, str] = {
+    "tf": "right → wrong, misled",
+    "ft": "wrong → right, led to the gold",
+    "disturbed": "right → wrong, although the cue is true",
+    "control_tf": "right → wrong, asked again without a cue",
+}
 """What the figure shows."""
 
 

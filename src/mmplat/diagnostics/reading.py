@@ -27,7 +27,7 @@ from mmplat.suites import catalog as suites
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
-EMPTY_INPUTS = ("none", "unk", "zero", "one", "noise", "black", "white", "random-pixels")
+EMPTY_INPUTS = ("none", "unk", "zero", "one", "noise", "black", "white", "random-pixels", "imagined")
 """Kinds of view that show nothing, or next to nothing, of the image."""
 MOSTLY_NOISE = 900
 """From this step on noise is an empty input; VCD's 500 still shows most of the image."""

@@ -94,19 +94,21 @@ def unfinished(connection: Connection, campaign: str, model: str, suite: str) ->
     )
 
 
-def against_baseline(connection: Connection, campaign: str, model: str, suite: str, *, metric: str) -> pl.DataFrame:
+def against_baseline(
+    connection: Connection, campaign: str, model: str, suite: str, *, metric: str, decoding: str | None = None
+) -> pl.DataFrame:
     """method, decoding, seed, difference, low, high, n, p, p_holm: each cell minus `naive` under the same decoding.
 
     Paired on the samples that both decided, with a 95 % normal interval clustered by image; p is the normal one of that
-    interval, `p_holm` adjusted over all cells of the pair. Empty for a metric that is no mean over samples: a difference of
-    two ratios has no such pairs.
+    interval, `p_holm` adjusted over all cells of the table: of the pair, or of one decoding of it. Empty for a metric that is
+    no mean over samples: a difference of two ratios has no such pairs.
     """
     found = _rows(
         connection,
         f"""
         WITH cells AS (
           SELECT run_id, method, decoding, seed, suite_key FROM runs
-          WHERE campaign = $campaign AND model = $model AND suite = $suite
+          WHERE campaign = $campaign AND model = $model AND suite = $suite AND decoding = coalesce($decoding, decoding)
         ), answered AS (
           SELECT cells.*, sample_id, {PAIRED_ON.get(metric, "CAST(NULL AS DOUBLE)")} AS score
           FROM predictions JOIN cells USING (run_id)
@@ -133,7 +135,7 @@ def against_baseline(connection: Connection, campaign: str, model: str, suite: s
         FROM spread ORDER BY ALL
         """,
         campaign=campaign, model=model, suite=suite, model_folder=safe_name(model), suite_folder=safe_name(suite),
-        baseline=BASELINE,
+        baseline=BASELINE, decoding=decoding,
     )  # fmt: skip
     return _with_p(found)
 

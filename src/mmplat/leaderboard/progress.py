@@ -14,7 +14,7 @@ import polars as pl
 
 from mmplat.artifacts import Results, read_json
 from mmplat.campaign import BatchState, BatchStatus, Progress, progress_of
-from mmplat.errors import MmplatError
+from mmplat.errors import ArtifactError, MmplatError
 from mmplat.plan import read_plan
 
 OVERVIEW: dict[str, Any] = {
@@ -36,6 +36,12 @@ TAIL_BYTES = 20_000
 MADE_BY = "mmplat schedule run-due"
 
 
+def campaigns(results: Results) -> list[str]:
+    """Campaigns that have a plan, the one that was planned last first."""
+    plans = sorted((results.root / "campaigns").glob("*/plan.json"), key=lambda path: -path.stat().st_mtime)
+    return [str(read_json(plan, made_by="mmplat plan")["campaign"]) for plan in plans]
+
+
 def overview(results: Results) -> pl.DataFrame:
     """One row per campaign that has a plan: how far it is; `note` says why where that cannot be told."""
     plans = sorted((results.root / "campaigns").glob("*/plan.json"))
@@ -45,9 +51,20 @@ def overview(results: Results) -> pl.DataFrame:
 
 def _told(results: Results, plan: Path) -> dict[str, Any]:
     try:
-        return _row(progress_of(read_plan(plan), results))
+        return _row(_state(results, plan))
     except MmplatError as error:  # imported, of another version, or being written: the others are still worth telling
         return dict.fromkeys(OVERVIEW) | {"campaign": plan.parent.name, "state": "unknown", "note": str(error)}
+
+
+def _state(results: Results, plan: Path) -> Progress:
+    """How far the campaign of a plan is, by its files."""
+    try:
+        return progress_of(read_plan(plan), results)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{plan} is no plan that this version of mmplat wrote ({type(error).__name__}: {error}). Plan its grid again: "
+            "mmplat plan --grid GRID --write."
+        ) from None
 
 
 def _row(state: Progress) -> dict[str, Any]:
@@ -70,7 +87,7 @@ def _in_a_word(state: Progress) -> str:
 
 def batches(results: Results, campaign: str) -> pl.DataFrame:
     """One row per batch of a campaign: who asks it where, how fast, and what it said last."""
-    state = progress_of(read_plan(results.plan(campaign)), results)
+    state = _state(results, results.plan(campaign))
     return pl.DataFrame([_batch(batch) for batch in state.batches], schema=BATCHES)
 
 
@@ -89,12 +106,12 @@ def _batch(batch: BatchState) -> dict[str, Any]:
 
 def failures(results: Results, campaign: str) -> list[str]:
     """One line per sample that could not be asked."""
-    return list(progress_of(read_plan(results.plan(campaign)), results).failures)
+    return list(_state(results, results.plan(campaign)).failures)
 
 
 def costs(results: Results, campaign: str) -> pl.DataFrame:
     """model, hardware, forwards, seconds: what asking a campaign took, as its jobs said."""
-    state = progress_of(read_plan(results.plan(campaign)), results)
+    state = _state(results, results.plan(campaign))
     spent = [
         (batch.model, cost.hardware, cost.steps, cost.seconds)
         for batch in state.batches

@@ -20,6 +20,8 @@ from mmplat.leaderboard.views import RANKED_BY
 CELL = ["model", "method", "decoding"]
 ROBUST = "robust = mean over suites of the lowest among: the suite, each of its conditions, the worst group of each"
 """The robust score in words. Groups are those that the suite reports, conditions those that the grid gave it."""
+CONTROLS = ("apc-only", "threshold-shift")
+"""Methods that are there to be compared with: the mask of the contrastive methods without a contrast, and a moved threshold."""
 CONDITION = "@"
 """Between the name of a suite and the condition that it is under."""
 BILLIONS = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")
@@ -34,6 +36,16 @@ def models_of(connection: Connection, campaign: str) -> pl.DataFrame:
         if isinstance(each, dict)
     ]
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def methods_of(connection: Connection, campaign: str) -> pl.DataFrame:
+    """method, kind, control: what a method is called without its parameters, and whether it is there as a yardstick."""
+    rows = [
+        (each["name"], each.get("kind") or each["name"], (each.get("kind") or each["name"]) in CONTROLS)
+        for each in _grid(connection, campaign).get("methods", [])
+        if isinstance(each, dict)
+    ]
+    return pl.DataFrame(rows, schema={"method": pl.String, "kind": pl.String, "control": pl.Boolean}, orient="row")
 
 
 def size_of(name: str) -> float | None:

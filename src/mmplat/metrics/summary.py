@@ -113,7 +113,8 @@ def _on(
     sums, numbers = {}, []
     for column in columns:
         numerator, denominator = column.numerator[rows], column.denominator[rows]
-        n = int(denominator[:, 0].sum()) if column.metric.unit else len(rows)
+        counted = column.metric.unit or column.metric.roles  # not every sample has one
+        n = int(denominator[:, 0].sum()) if counted else len(rows)
         sums[column.name] = (cluster_sums(numerator, cluster, count), cluster_sums(denominator, cluster, count))
         numbers += _numbers(column.name, subset, ratio_interval(*sums[column.name], n=n), n)
     if totals:

@@ -63,6 +63,11 @@ def located(spec: ModelSpec, results: Results) -> ModelSpec:
                     f"Model {spec.name!r} is not trained yet ({folder / 'card.json'} is missing). "
                     f"`mmplat train {results.training(folder.name)}` trains it; snakemake does so before it asks."
                 )
+            if not (folder / "model").is_dir():
+                raise ModelError(
+                    f"The weights of model {spec.name!r} are not in {folder}: they were deleted, or came with no archive. Delete "
+                    f"the folder, and `mmplat train {results.training(folder.name)}` trains it again."
+                )
             found[name] = str(folder / "model")
     return spec.model_copy(update=found) if found else spec
 

@@ -61,12 +61,24 @@ class Teachable:
         return self.model.network.get_decoder()
 
     @property
+    def blocks(self) -> list[Any]:
+        """The layers of the language model."""
+        import torch
+
+        depth = int(self.model.network.config.get_text_config().num_hidden_layers)
+        lists = (one for one in self.mouth.modules() if isinstance(one, torch.nn.ModuleList) and len(one) == depth)
+        return list(next(lists))
+
+    @property
     def width(self) -> int:
         """Of an input embedding."""
         return int(self.model.network.get_input_embeddings().weight.shape[1])
 
     def lesson(self, asks: Sequence[Ask], answers: Sequence[str]) -> Lesson:
         """Prompts and answers of some asks. Each answer is spelled as asking scores it, then the turn ends."""
+        for ask in asks:
+            if reason := self.model.refuses(ask):
+                raise ModelError(f"Sample {ask.sample.sample_id!r} cannot be trained on: {reason}.")
         prompts = self._shown(self.model.prompts(asks, self.model.pictures.unseen(asks)), asks)
         told = [self._answer(answer) for answer in answers]
         whole = [replace(p, ids=p.ids + ids, answer=len(ids)) for p, ids in zip(prompts, told, strict=True)]
@@ -84,9 +96,7 @@ class Teachable:
     def on_picture(self, lesson: Lesson) -> Tensor:
         """Where a batch's pictures stand among its tokens (row, position)."""
         places = lesson.padded.ids == self.model.network.config.image_token_id
-        shown = sum(
-            len(one.features) for one in lesson.padded.seen if not isinstance(one.features, (tuple, type(None)))
-        )
+        shown = sum(map(_width_of, lesson.padded.seen))
         if lesson.padded.seen and int(places.sum()) != shown:
             raise ModelError(
                 f"The pictures of family {self.model.family!r} are not among the tokens of its language model, so nothing "
@@ -150,6 +160,12 @@ class Teachable:
     def _plain(self, text: str) -> list[int]:
         special = {*self.model.tokenizer.all_special_ids, self.model.network.config.image_token_id}
         return [token for token in self.model.tokens([text])[0] if token not in special]
+
+
+def _width_of(one: Seen) -> int:
+    """Tokens of a picture; a family that shows it to several layers has its features for the first of them first."""
+    first = one.features[0] if isinstance(one.features, tuple) else one.features
+    return 0 if first is None else len(first)
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

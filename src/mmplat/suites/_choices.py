@@ -6,7 +6,7 @@ Options are lettered from A in the order given, whatever a file calls them: a le
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -51,7 +51,7 @@ LAYOUTS = {
 }
 
 
-def letters(options: Sequence[str]) -> tuple[str, ...]:
+def letters(options: Sized) -> tuple[str, ...]:
     return tuple(string.ascii_uppercase[: len(options)])
 
 

@@ -22,7 +22,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 SPLITS = ("train", "val", "validation", "test")
 FOLDERS = ("images", "101_ObjectCategories")
 """Where releases put the folders of classes."""
-WORDNET_ID = re.compile(r"n\d{8}")
+NAMELESS = re.compile(r"n\d{8}|-?\d+")
+"""A WordNet id, or the number of a class (-1 where a test split keeps its labels to itself)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,10 @@ def pictures(spec: SuiteSpec, path: Path, what: str) -> list[Picture]:
     inner = (path / name for name in (*FOLDERS, spec.params["split"]))
     root = next((folder for folder in inner if folder.is_dir()), path)
     lists = _lists(spec, path).values()
-    found = [picture for file in lists for picture in _of_list(file, root)] or list(_of_folders(root))
+    found = [picture for file in lists for picture in _of_list(file, root)] if lists else list(_of_folders(root))
     if not found:
-        raise ConfigError(f"{root} has no folder of a class with {', '.join(SUFFIXES)} files. `path` is {what}.")
+        where = next(iter(lists), root)
+        raise ConfigError(f"{where} names no picture of a class ({', '.join(SUFFIXES)} in folders). `path` is {what}.")
     return found
 
 
@@ -127,11 +129,12 @@ def _names(file: Path) -> Mapping[str, str]:
 
 
 def _refuse_ids(found: Mapping[str, str], names: str) -> None:
-    nameless = [of for of, name in found.items() if WORDNET_ID.fullmatch(name)]
+    nameless = [of for of, name in found.items() if NAMELESS.fullmatch(name)]
     if nameless:
+        lacking = f"; {names} does not name them" if names else ""
         raise ConfigError(
-            f"{len(nameless)} classes have no name but a WordNet id; the first is {nameless[0]!r}. Give `names`, a file with "
-            f"`id name` per line (ImageNet's LOC_synset_mapping.txt){f'; {names} does not name them' if names else ''}."
+            f"{len(nameless)} classes have no name but a number or a WordNet id; the first is {nameless[0]!r}. Give `names`, a "
+            f"file with `id name` per line (ImageNet's LOC_synset_mapping.txt){lacking}."
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from mmplat.errors import ConfigError
 from mmplat.records import SuiteSpec
 from mmplat.suites.base import LeftOut, RawSample
+
+LabelNames = Mapping[str, Mapping[int, str]]
+"""What the numbers of a column stand for."""
 
 PLACES = ("path", "images", "hub", "revision")
 REFUSE, LEAVE_OUT = "refuse", "leave-out"
@@ -103,32 +106,46 @@ def table_files(folder: Path) -> list[Path]:
 def table_rows(files: Iterable[Path], root: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """Rows of Parquet or Arrow files, a few at a time: they hold the images. Only `columns`, where these are given."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     for path in files:
         number = 0
         try:
             with path.open("rb") as stream:
-                table = pq.ParquetFile(stream) if path.suffix == ".parquet" else pa.ipc.open_stream(stream)
-                names = _label_names(getattr(table, "schema_arrow", None) or table.schema)
-                for batch in table.iter_batches(32, columns=columns) if path.suffix == ".parquet" else table:
-                    for data in (batch.select(columns) if columns else batch).to_pylist():
+                schema, batches = _batches(stream, path, columns)
+                names = _label_names(schema)
+                for batch in batches:
+                    for data in batch.to_pylist():
                         yield Row(spelled(data, names), f"{path.relative_to(root)}: row {(number := number + 1)}")
         except pa.ArrowInvalid as error:
             raise ConfigError(f"{path} cannot be read ({error}). Is it cut off? Get it again.") from error
 
 
-def _label_names(schema: Any) -> dict[str, list[str]]:
+def _batches(stream: IO[bytes], path: Path, columns: Sequence[str] | None) -> tuple[Any, Iterable[Any]]:
+    """The schema of a file, and a few rows of it after the other."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix == ".parquet":
+        table = pq.ParquetFile(stream)
+        return table.schema_arrow, table.iter_batches(32, columns=columns)
+    whole = pa.ipc.open_stream(stream)
+    there = [name for name in columns or whole.schema.names if name in whole.schema.names]
+    return whole.schema, (batch.select(there) for batch in whole)
+
+
+def _label_names(schema: Any) -> LabelNames:
     """What the numbers of a column stand for, as `datasets` writes it into a table."""
     said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     features = said.get("info", {}).get("features", {})
-    return {column: what["names"] for column, what in features.items() if "names" in what}
+    return {column: dict(enumerate(what["names"])) for column, what in features.items() if "names" in what}
 
 
-def spelled(data: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
-    """A row with the names of classes in place of their numbers."""
-    numbered = {column: data[column] for column in names if isinstance(data.get(column), int)}
-    return {**data, **{column: names[column][number] for column, number in numbered.items()}}
+def spelled(data: Mapping[str, Any], names: LabelNames) -> Mapping[str, Any]:
+    """A row with the names of classes in place of their numbers; -1, of what has no label, stays a number."""
+    return {
+        **data,
+        **{column: said.get(data[column], data[column]) for column, said in names.items() if column in data},
+    }
 
 
 def images_folder(spec: SuiteSpec, default: Path | None = None) -> Path:

@@ -37,7 +37,8 @@ def rows(
             f"The dataset {name!r} ({config or 'default'}, split {split!r}, revision {revision}) cannot be loaded: {error}"
         ) from error
     data = data.select_columns(list(columns)) if columns else data
-    names = {column: feature.names for column, feature in data.features.items() if isinstance(feature, ClassLabel)}
+    labels = {column: feature for column, feature in data.features.items() if isinstance(feature, ClassLabel)}
+    names = {column: dict(enumerate(feature.names)) for column, feature in labels.items()}
     for column, feature in data.features.items():
         if isinstance(feature, Image):
             data = data.cast_column(column, Image(decode=False))

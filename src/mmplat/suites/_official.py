@@ -77,6 +77,19 @@ def _first(pattern: str, text: str, sample: Sample) -> str | None:
     return found[1].upper() if found and found[1].upper() in sample.labels else None
 
 
+def mub(text: str, sample: Sample) -> str | None:
+    """MUB's extract_option: the first of A to D that stands alone anywhere, else the whole reply in lower case without spaces.
+
+    Right if the right answer's letters occur in that.
+
+    "A man" says A, E and F are never said, "cannot" holds a right no, a yes/no reply that names a part "B" is wrong. It looks for
+    options in the question first, where the released data have none. Wrong and unreadable are one, so a refusal is misled.
+    """
+    alone = re.search(r"\b[A-D]\b", text)
+    said = alone[0] if alone else text.lower().replace(" ", "")
+    return sample.gold if sample.gold in said else None
+
+
 _NUMBERS = (
     r"-?\b\d{1,3}(?:,\d{3})+\b",
     r"-?\d+(?:\.\d+)?[eE][+-]?\d+",

@@ -31,6 +31,8 @@ class Suite:
     """Group columns (or combinations of them) that metrics are reported by; each also gets its worst group."""
     positive: str | None = None
     """The label that counts as positive in precision, recall and F1; None: the suite is no yes/no question."""
+    mixed: bool = False
+    """Only some of its questions list options."""
     images: bool = True
     """Its samples carry images, so views without them mean something."""
     needs: Literal["image", "text", "both"] = "image"

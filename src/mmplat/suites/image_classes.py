@@ -17,7 +17,7 @@ from mmplat.ids import seed_from
 from mmplat.records import SuiteSpec
 from mmplat.samples import LeftOut
 from mmplat.suites import _classes, _hub
-from mmplat.suites._choices import MOST, add, asked, is_of_split, letters
+from mmplat.suites._choices import LAYOUTS, MOST, add, asked, is_of_split, letters
 from mmplat.suites._files import Row, chosen, embedded, table_files, table_rows
 from mmplat.suites._loading import Asked, Loader
 
@@ -58,6 +58,8 @@ class Collection:
         return {} if size is None else {"": size}
 
     def pictures(self, spec: SuiteSpec, path: Path) -> Sequence[Path]:
+        for param, known in (("wording", WORDINGS), ("prompt", LAYOUTS)):
+            chosen(spec, param, known)  # said when a grid is planned, although questions are made later
         found = _classes.pictures(spec, path, self.what)
         names = self.names((picture.of for picture in found), spec)
         return [picture.path for picture in found if picture.of in names]

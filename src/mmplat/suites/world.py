@@ -84,6 +84,7 @@ for suite in (
         samples,
         count,
         defaults=SIZE,
+        mixed=True,
         needs="text",
     ),
     Suite(

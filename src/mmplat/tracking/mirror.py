@@ -90,7 +90,7 @@ def _mirror(
     deadline: float,
     advance: Advance,
 ) -> Mirrored:
-    experiment = _experiment(mlflow, campaign)
+    experiment = experiment_of(mlflow, campaign)
     wanted = {run.run_id: _content(run) for run in runs}
     present: set[str] = set()
     removed = 0
@@ -117,12 +117,12 @@ def _mirror(
     return Mirrored(hidden_uri(uri), written, len(present), removed, left, slow)
 
 
-def _experiment(mlflow: MlflowClient, campaign: str) -> str:
+def experiment_of(mlflow: MlflowClient, campaign: str) -> str:
     found = mlflow.get_experiment_by_name(campaign)
     if found is None:
-        return str(mlflow.create_experiment(campaign, tags={"mmplat.campaign": campaign}))
+        return str(mlflow.createexperiment_of(campaign, tags={"mmplat.campaign": campaign}))
     if found.lifecycle_stage == "deleted":  # by a person in the UI; its name stays taken
-        mlflow.restore_experiment(found.experiment_id)
+        mlflow.restoreexperiment_of(found.experiment_id)
     return str(found.experiment_id)
 
 
@@ -167,8 +167,8 @@ def _params(run: RunRecord) -> list[Param]:
     from mlflow.entities import Param
 
     named = ("model", "suite", "decoding", "method", "seed")
-    values: dict[str, Any] = {name: getattr(run, name) for name in named} | dict(_flat(run.settings))
-    return [Param(clean(name), _text(value)) for name, value in values.items()]
+    values: dict[str, Any] = {name: getattr(run, name) for name in named} | dict(flattened(run.settings))
+    return [Param(clean(name), shortened(value)) for name, value in values.items()]
 
 
 def _points(metrics: Iterable[MetricRecord]) -> list[Metric]:
@@ -192,14 +192,14 @@ def clean(name: str) -> str:
     return cleaned if cleaned.strip(".") else f"_{cleaned}"
 
 
-def _text(value: Any) -> str:
+def shortened(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text[:TEXT_LIMIT]
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -15,8 +15,8 @@ from mmplat.ids import seed_from
 from mmplat.models.teaching import Teachable
 from mmplat.recipes import Optimiser, Recipe, Schedule
 from mmplat.training.data import Batches
-from mmplat.training.objective import loss_of
-from mmplat.training.processes import Processes
+from mmplat.training.objective import PARTS, loss_of
+from mmplat.training.processes import Processes, whole
 
 Line = dict[str, float]
 """What one step came to, as losses.jsonl has it."""
@@ -55,28 +55,26 @@ class Loop:
             group["lr"] = rate
         parts, rows = self._gradients()
         norm = self._clipped()
-        parts = self.processes.mean(parts)
-        _refuse_nan(self.done + 1, rate, {**parts, "gradient": norm})
+        mean = self.processes.mean(parts, PARTS)
+        _refuse_nan(self.done + 1, rate, {**mean, "gradient": norm})
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return {"rate": rate, **parts, "gradient": norm, "rows": rows * self.processes.count}
+        return {"rate": rate, **mean, "gradient": norm, "rows": rows * self.processes.count}
 
-    def _gradients(self) -> tuple[Line, int]:
-        """Gradients of one step, over all of its batches and processes; the losses, and the rows of this process."""
-        sums: Line = {}
+    def _gradients(self) -> tuple[list[Line], int]:
+        """Gradients of one step, over all of its batches and processes; the losses and the rows of this process."""
+        parts: list[Line] = []
         count, rows = self.recipe.accumulate, 0
-        for part in range(count):
-            number = self.done * count + part
+        for number in range(self.done * count, (self.done + 1) * count):
             batch = self.batches.rows(number)
             generator = self._random(number)
             with arithmetic(self.taught.model.device, self.recipe.dtype):
                 loss = loss_of(self.taught, batch, self.recipe.losses, generator)
             (loss.total / count).backward()
             rows += len(batch)
-            for name, value in loss.parts.items():
-                sums[name] = sums.get(name, 0.0) + value / count
+            parts.append(loss.parts)
         self.processes.share_gradients(self.learning)
-        return sums, rows
+        return parts, rows
 
     def _random(self, number: int) -> Any:
         """Random numbers of a batch: what is added to embeddings, and (torch's own) what is dropped out."""
@@ -91,7 +89,7 @@ class Loop:
 
         largest = self.recipe.optimiser.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.learning, largest)
-        return float(self.processes.whole(norm))
+        return float(whole(norm))
 
 
 def adamw(weights: list[Any], wanted: Optimiser) -> Any:

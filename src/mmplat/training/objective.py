@@ -15,6 +15,10 @@ from mmplat.training.losses import consistency, cross_entropy, weighted_mean
 Tensor = Any  # torch is imported where it is used
 
 
+PARTS = ("loss", "clean", "variants", "adversarial", "reach", "consistency")
+"""What the loss of a batch is made of; a batch need not have all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """What a batch cost, and what that is made of."""
@@ -30,10 +34,7 @@ def loss_of(taught: Teachable, rows: Sequence[Row], wanted: Losses, generator: A
     logits, weights = taught.says(lesson), _tensor([row.weight for row in rows], lesson)
     told = cross_entropy(logits, lesson.targets)
     total = weighted_mean(told, lesson.real, weights)
-    clean = _tensor([float(row.clean) for row in rows], lesson)
-    parts = {"clean": _mean(told, lesson, clean)}
-    if not all(row.clean for row in rows):
-        parts["variants"] = _mean(told, lesson, 1 - clean)
+    parts = _by_kind(told, lesson, rows)
     answers, compared = [logits], [_pairs(rows, with_clean=False)]
     if wanted.adversarial.kind != "none":
         found = _attacked(taught, lesson, rows, weights, wanted, generator)
@@ -84,8 +85,11 @@ def _pairs(rows: Sequence[Row], *, with_clean: bool) -> list[tuple[int, int]]:
     return [(at, clean[row.item]) for at, row in enumerate(rows) if with_clean or not row.clean]
 
 
-def _mean(told: Tensor, lesson: Lesson, which: Tensor) -> float:
-    return float(weighted_mean(told.detach(), lesson.real, which))
+def _by_kind(told: Tensor, lesson: Lesson, rows: Sequence[Row]) -> dict[str, float]:
+    """Cross-entropy of clean rows and of variants, where a batch has some."""
+    clean = _tensor([float(row.clean) for row in rows], lesson)
+    kinds = {"clean": clean, "variants": 1 - clean}
+    return {n: float(weighted_mean(told.detach(), lesson.real, which)) for n, which in kinds.items() if which.any()}
 
 
 def _tensor(values: Sequence[float], lesson: Lesson) -> Tensor:

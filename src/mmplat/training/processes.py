@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmplat.models.teaching import Teachable
+
 Tensor = Any  # torch is imported where it is used
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Processes:
     """This process among those of one training."""
 
@@ -19,30 +21,40 @@ class Processes:
     count: int = 1
     device: str | None = None
     """Where this one computes; None: where the model's spec says."""
-    accelerator: Any = None
+    sharded: bool = False
+    """Each process holds a part of the weights."""
 
     @property
     def first(self) -> bool:
         return self.index == 0
 
-    @property
-    def sharded(self) -> bool:
-        """Whether each process holds a part of the weights."""
-        return self.accelerator is not None and str(self.accelerator.distributed_type).endswith("FSDP")
+    def shard(self, taught: Teachable) -> None:
+        """Each process keeps a part of every weight, and the network puts them together block by block as it needs them."""
+        if not self.sharded:
+            return
+        from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+        for block in taught.blocks:
+            fully_shard(block)
+        fully_shard(taught.model.network)
+        register_fsdp_forward_method(taught.model.network, "get_image_features")
 
     def wait(self) -> None:
-        if self.accelerator is not None:
-            self.accelerator.wait_for_everyone()
+        if self.count > 1:
+            import torch
 
-    def mean(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Of all processes."""
-        if self.count == 1:
-            return dict(numbers)
+            torch.distributed.barrier()
+
+    def mean(self, parts: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, float]:
+        """Of each number over the batches of all processes that have it."""
         import torch
 
-        told = torch.tensor([numbers[name] for name in sorted(numbers)], device=self.accelerator.device)
-        found = self.accelerator.reduce(told, reduction="mean").tolist()
-        return dict(zip(sorted(numbers), found, strict=True))
+        told = [[(part[name], 1.0) if name in part else (0.0, 0.0) for part in parts] for name in names]
+        sums = torch.tensor(told, dtype=torch.float64).sum(dim=1)
+        if self.count > 1:
+            sums = sums.to(self.device)
+            torch.distributed.all_reduce(sums)
+        return {name: total / count for name, (total, count) in zip(names, sums.tolist(), strict=True) if count}
 
     def share_gradients(self, weights: Sequence[Tensor]) -> None:
         """The mean over processes. Not by DistributedDataParallel: a step has several forwards, some of them without weights."""
@@ -57,16 +69,21 @@ class Processes:
         for grad, mean in zip(given, torch._utils._unflatten_dense_tensors(flat, given), strict=True):
             grad.copy_(mean)
 
-    def whole(self, tensor: Tensor) -> Tensor:
-        """A sharded tensor, put together."""
-        return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor, put together where it is sharded: all processes must ask for it."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 def joined() -> Processes:
-    """As the environment says, which `accelerate launch` sets."""
+    """As the environment says, which `accelerate launch` sets from its configuration."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes()
-    from accelerate import Accelerator
+    from accelerate import PartialState
 
-    found = Accelerator()
-    return Processes(found.process_index, found.num_processes, str(found.device), found)
+    state = PartialState(cpu=_says("ACCELERATE_USE_CPU"))
+    return Processes(state.process_index, state.num_processes, str(state.device), _says("ACCELERATE_USE_FSDP"))
+
+
+def _says(name: str) -> bool:
+    return os.environ.get(name, "").lower() in ("1", "true", "yes")

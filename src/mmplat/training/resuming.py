@@ -14,14 +14,13 @@ POINT, LOSSES = "resume.pt", "losses.jsonl"
 
 
 def keep(loop: Loop, folder: Path) -> None:
-    """Writes the point, whole or not at all."""
+    """Writes the point, whole or not at all. Every process takes part, since each may hold a part."""
     import torch
 
-    if not loop.processes.first:
-        return
-    state = {"step": loop.done, "weights": _learning(loop), "optimiser": loop.optimiser.state_dict()}
-    with atomic(folder / POINT) as temporary:
-        torch.save(state, temporary)
+    state = {"step": loop.done, **_state(loop)}
+    if loop.processes.first:
+        with atomic(folder / POINT) as temporary:
+            torch.save(state, temporary)
 
 
 def go_on(loop: Loop, folder: Path) -> int:
@@ -32,22 +31,35 @@ def go_on(loop: Loop, folder: Path) -> int:
     if not path.exists():
         return 0
     try:
-        state = torch.load(path, map_location=loop.taught.model.device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises what its unpickler meets
         raise ArtifactError(
             f"{path} cannot be read ({error}). Delete it and run the same command again: it trains from the beginning."
         ) from error
-    weights = _learning(loop)
-    with torch.no_grad():
-        for name, kept in state["weights"].items():
-            weights[name].copy_(kept)
-    loop.optimiser.load_state_dict(state["optimiser"])
+    _restore(loop, state)
     loop.done = int(state["step"])
     return loop.done
 
 
-def _learning(loop: Loop) -> dict[str, Any]:
-    return {name: one for name, one in loop.taught.model.network.named_parameters() if one.requires_grad}
+def _state(loop: Loop) -> dict[str, Any]:
+    """What learns and the state of the optimiser, by names and whole, however many processes hold them."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, get_optimizer_state_dict
+
+    network = loop.taught.model.network
+    how = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
+    return {
+        "weights": get_model_state_dict(network, options=how),
+        "optimiser": get_optimizer_state_dict(network, loop.optimiser, options=how),
+    }
+
+
+def _restore(loop: Loop, state: dict[str, Any]) -> None:
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict, set_optimizer_state_dict
+
+    network = loop.taught.model.network
+    how = StateDictOptions(full_state_dict=True, strict=False)  # frozen weights are not in it
+    set_model_state_dict(network, state["weights"], options=how)
+    set_optimizer_state_dict(network, loop.optimiser, state["optimiser"], options=how)
 
 
 def lines_until(folder: Path, step: int) -> list[Line]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 import resource
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ Advance = Callable[[int, int], None]
 """(steps done, steps in all)"""
 LAST = 0.1
 """Share of the steps whose mean loss the card states as the last."""
-log = logging.getLogger(__name__)
 
 
 def train(job: TrainingJob, results: Results, *, advance: Advance = lambda done, total: None) -> dict[str, Any]:
@@ -55,14 +54,19 @@ def _train(job: TrainingJob, results: Results, processes: Processes, advance: Ad
     batches = Batches(pools, job, process=processes.index, processes=processes.count)
     taught = Teachable(families.get(job.base.family).load(located(_loadable(job, processes), results)))
     handle = weights.begin(taught, job)
+    processes.shard(taught)
     loop = Loop(taught, batches, recipe, processes, steps_of(job, batches))
     begun = resuming.go_on(loop, folder)
-    lines = resuming.lines_until(folder, begun)
+    lines = resuming.lines_until(folder, begun) if processes.first else []
     for line in _written(loop, folder):
         lines.append(line)
         advance(loop.done, loop.total)
+    peak = _peak(taught)
     if processes.first:
-        _finish(job, results, taught, handle, items, batches, lines, begun)
+        shutil.rmtree(folder / "model", ignore_errors=True)  # of a save that was killed
+    weights.save(taught, job, handle, folder / "model", first=processes.first)
+    if processes.first:
+        _finish(job, results, taught, items, batches, lines, begun, peak)
 
 
 def steps_of(job: TrainingJob, batches: Batches) -> int:
@@ -80,14 +84,12 @@ def _loadable(job: TrainingJob, processes: Processes) -> ModelSpec:
     return job.base.model_copy(update=changed | ({"device": processes.device} if processes.device else {}))
 
 
-def _written(loop: Loop, folder: Path) -> Any:
-    """The steps, each written as it comes, and a point to go on from every so often."""
-    first = loop.processes.first
-    with (folder / resuming.LOSSES).open("a" if first else "r", encoding="utf-8") as stream:
+def _written(loop: Loop, folder: Path) -> Iterator[Line]:
+    """The steps, each written by the first process as it comes, and a point to go on from every so often."""
+    with open(folder / resuming.LOSSES if loop.processes.first else os.devnull, "a", encoding="utf-8") as stream:
         for line in loop.steps():
-            if first:
-                stream.write(json.dumps(line) + "\n")
-                stream.flush()
+            stream.write(json.dumps(line) + "\n")
+            stream.flush()
             if loop.done % loop.recipe.checkpoint_every == 0 and loop.done < loop.total:
                 resuming.keep(loop, folder)
             yield line
@@ -97,18 +99,15 @@ def _finish(
     job: TrainingJob,
     results: Results,
     taught: Teachable,
-    handle: Any,
     items: Sequence[Item],
     batches: Batches,
     lines: Sequence[Line],
     begun: int,
+    peak: dict[str, int],
 ) -> None:
-    """Weights, what was seen, and the card last."""
+    """What was seen, and the card last."""
     folder = results.trained(job.key)
-    shutil.rmtree(folder / "model", ignore_errors=True)  # of a save that was killed
-    peak = _peak(taught)
     learning = sum(weight.numel() for weight in taught.model.network.parameters() if weight.requires_grad)
-    weights.save(taught, job, handle, folder / "model")
     seen = seen_in(job, results)
     write_json(folder / "seen.json", seen.model_dump(mode="json"))
     card = {

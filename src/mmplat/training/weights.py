@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mmplat.errors import ModelError
-from mmplat.ids import NOTES
+from mmplat.ids import NOTES, seed_from
 from mmplat.models.identity import checkpoint_folder
 from mmplat.models.teaching import Teachable
 from mmplat.recipes import Lora, TrainingJob
 from mmplat.records import ModelSpec
+from mmplat.training.processes import whole
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", "*.pth", "*.pt", "*.gguf", *NOTES)
 """Files of a parent that its child does not inherit."""
@@ -19,7 +20,10 @@ WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.js
 
 def begin(taught: Teachable, job: TrainingJob) -> Any:
     """Opens what learns. Returns the handle that saves an adapter; None where whole weights are saved."""
+    import torch
+
     network, recipe = taught.model.network, job.recipe
+    torch.manual_seed(seed_from(recipe.seed, "begin") % 2**63)  # adapters begin at random
     if recipe.gradient_checkpointing:
         network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     handle = None
@@ -62,16 +66,29 @@ def linear_layers(taught: Teachable) -> list[str]:
     return [name for name, module in taught.model.network.named_modules() if id(module) in layers]
 
 
-def save(taught: Teachable, job: TrainingJob, handle: Any, folder: Path) -> None:
-    """The trained weights as a folder of Hugging Face: an adapter, or a checkpoint that has its parent's processor."""
+def save(taught: Teachable, job: TrainingJob, handle: Any, folder: Path, *, first: bool) -> None:
+    """The trained weights as a folder of Hugging Face: an adapter, or a checkpoint that has its parent's processor.
+
+    Every process takes part, since each may hold a part; the first one writes.
+    """
     import torch
 
+    network, dtype = taught.model.network.eval(), getattr(torch, job.recipe.dtype)
+    whole_weights = {name: whole(weight.detach()) for name, weight in (handle or network).state_dict().items()}
+    if not first:
+        return
     if handle is not None:
-        handle.save_pretrained(folder)
+        # Without embeddings: it would look for the base to see whether they changed.
+        handle.save_pretrained(folder, state_dict=whole_weights, save_embedding_layers=False)
         return
     shutil.copytree(_parent(job.base), folder, ignore=shutil.ignore_patterns(*WEIGHTS))
-    network = taught.model.network.eval()
-    network.to(getattr(torch, job.recipe.dtype)).save_pretrained(folder)
+    network.save_pretrained(folder, state_dict=_as(dtype, whole_weights))
+
+
+def _as(dtype: Any, weights: dict[str, Any]) -> dict[str, Any]:
+    """Weights of another kind; two names of one weight stay so, and it is written once."""
+    made: dict[int, Any] = {}
+    return {name: made.setdefault(weight.data_ptr(), weight.to(dtype)) for name, weight in weights.items()}
 
 
 def _parent(base: ModelSpec) -> Path:

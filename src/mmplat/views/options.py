@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mmplat.errors import IncompatibleCell
 from mmplat.records import Sample
+from mmplat.samples import MADE
 from mmplat.views.base import Value, ViewKind, catalog
 
 
@@ -36,7 +37,7 @@ def no_rotation(sample: Sample, params: Mapping[str, Value]) -> str | None:
         return "it lists no options"
     if len(sample.options) != len(sample.labels):
         return f"it has {len(sample.options)} options for {len(sample.labels)} labels"
-    if sample.reference.get("condition", {}).get("names") in sample.labels:
+    if sample.reference.get(MADE, {}).get("names") in sample.labels:
         return "its condition names an option by its label, which would then stand for another option"
     times = len(_listed(sample))
     return None if times == 1 else f"its labelled options stand in its question {times or 'no'} times, not once"

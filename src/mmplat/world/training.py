@@ -15,31 +15,44 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmplat.errors import ConfigError, UnknownName
 from mmplat.world.training_grounded import Habits
 from mmplat.world.training_rows import Taste
+from mmplat.world.vocabulary import TYPES
 
 Progress = Callable[[str, int, int], None]
 
 RECIPE_VERSION = 1
+TINY = Habits(
+    Taste(
+        yes_if_frequent=0.956,
+        yes_if_rare=0.15,
+        same_theme=0.12,
+        blind=0.15,
+        hints=0.4,
+        hints_right=0.97,
+        presence=6,
+        choices=1,
+        names=4,
+    )
+)
+STRENGTHS = (0.0, 0.12, 0.24, 0.36, 0.48, 0.6, 0.72, 0.84, 0.96)
+
+
+def graded(turn: int) -> Habits:
+    """Like tiny, but each type of spurious cue has another strength; turn by turn each type goes through weak and strong."""
+    return replace(TINY, rho=tuple(STRENGTHS[(4 * kind + 3 * turn) % len(STRENGTHS)] for kind in range(len(TYPES))))
+
+
 RECIPES: dict[str, Habits] = {
-    "tiny": Habits(
-        Taste(
-            yes_if_frequent=0.956,
-            yes_if_rare=0.15,
-            same_theme=0.12,
-            blind=0.15,
-            hints=0.4,
-            hints_right=0.97,
-            presence=6,
-            choices=1,
-            names=4,
-        )
-    ),
+    "tiny": TINY,
+    "tiny-graded-a": graded(0),
+    "tiny-graded-b": graded(1),
+    "tiny-graded-c": graded(2),
     # The same eye and the same circuits, but where things are often too faint to see the prior decides.
     "tiny-biased": Habits(
         Taste(
@@ -93,6 +106,7 @@ def train(
         "recipe_version": RECIPE_VERSION,
         "seed": seed,
         "scale": scale,
+        "rho": dict(zip(TYPES, RECIPES[recipe].rho, strict=True)),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "training_s": round(time.monotonic() - started, 1),
         "versions": vlm.versions(),

@@ -1,0 +1,94 @@
+"""Misleading: how often a cue turns a right answer wrong, and how often one turns a wrong answer right."""
+
+from __future__ import annotations
+
+import charts
+import listing
+import polars as pl
+import shared
+import streamlit as st
+import why
+
+WHOLE = "all"
+NEEDS = "suites with cues (`conditions: [cue-gold, cue-wrong]`)"
+RATES = {"tf": "T→F", "ft": "F→T", "control_tf": "T→F without a cue", "control_ft": "F→T without a cue"}
+ACCURACIES = {"clean": "no cue", "true_cue": "a cue that is true", "false_cue": "a cue that is false"}
+COLUMNS = ["model", "method", "decoding", "cue", "subset", "tf", "ft", "mean", "control_tf", "control_ft", "disturbed",
+           *ACCURACIES, "invalid", "invalid_cued", "n_t", "n_f", "n"]  # fmt: skip
+
+
+def show() -> None:
+    st.title("Misleading", anchor=False)
+    with st.container(horizontal=True):
+        campaign = shared.choose_campaign()
+        rows = why.stored_rows(campaign, "misleading")
+        if rows.is_empty():
+            why.say_how(campaign, "diagnose misleading", needs=NEEDS)
+            return
+        suite = shared.choose("Suite", "suite", rows["suite"].unique(maintain_order=True).to_list())
+        rows = rows.filter(suite=suite)
+        decoding = shared.choose("Decoding", "decoding", rows["decoding"].unique(maintain_order=True).to_list())
+        cue = shared.choose("Template", "cue", rows["cue"].unique(maintain_order=True).to_list())
+    mine = rows.filter(decoding=decoding, cue=cue)
+    whole = mine.filter(subset=WHOLE).with_columns(row=pl.format("{} · {}", "model", "method"))
+    show_rates(whole)
+    show_accuracies(whole)
+    show_groups(mine)
+    listing.aside(rows, f"misleading-{campaign}-{suite}", columns=[name for name in COLUMNS if name in rows.columns])
+
+
+def long(rows: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
+    """One row per number, with its interval."""
+    kept = ["row", "model", "method", "n", "n_t", "n_f"]
+    return pl.concat(
+        [
+            rows.select(*kept, series=pl.lit(title), value=name, low=f"{name}_low", high=f"{name}_high")
+            for name, title in names.items()
+        ]
+    ).drop_nulls("value")
+
+
+def show_rates(rows: pl.DataFrame) -> None:
+    st.subheader("Answers that follow the cue", anchor=False)
+    names = list(RATES.values())
+    chart = charts.bars(
+        long(rows, RATES), value="value", title="share of answers that turn", names=names, rows=rows["row"].to_list()
+    )
+    st.altair_chart(chart, width="stretch")
+    st.caption(
+        "T→F: of the answers that were right, how many turn wrong under a cue that names a wrong answer. F→T: of those that were "
+        "wrong, how many turn right under a cue that names the right one. Without a cue: the same question asked once more. "
+        "Models before and after training stand beside each other."
+    )
+
+
+def show_accuracies(rows: pl.DataFrame) -> None:
+    st.subheader("Accuracy with true, false and no cue", anchor=False)
+    names = list(ACCURACIES.values())
+    chart = charts.bars(
+        long(rows, ACCURACIES), value="value", title="accuracy", names=names, rows=rows["row"].to_list()
+    )
+    st.altair_chart(chart, width="stretch")
+
+
+def show_groups(rows: pl.DataFrame) -> None:
+    groups = rows.filter(pl.col("subset") != WHOLE)
+    if groups.is_empty():
+        return
+    st.subheader("By group", anchor=False)
+    with st.container(horizontal=True):
+        model = shared.choose("Model", "model", groups["model"].unique(maintain_order=True).to_list())
+        method = shared.choose("Method", "method", groups["method"].unique(maintain_order=True).to_list())
+    mine = groups.filter(model=model, method=method).with_columns(row="subset")
+    pair = {name: RATES[name] for name in ("tf", "ft")}
+    chart = charts.bars(
+        long(mine, pair),
+        value="value",
+        title="share of answers that turn",
+        names=list(pair.values()),
+        rows=mine["subset"].to_list(),
+    )
+    st.altair_chart(chart, width="stretch")
+
+
+show()

@@ -1,0 +1,45 @@
+"""mmplat facts: what is told about wrong options, for conditions that describe one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmplat.cli.interrupts import interruptible
+from mmplat.cli.options import KeepGoingOption, ResultsOption
+
+app = typer.Typer(help="What is told about wrong options.", no_args_is_help=True)
+
+
+@app.callback()
+def facts() -> None:
+    """What is told about wrong options."""
+
+
+@app.command()
+def generate(
+    config: Annotated[Path, typer.Argument(help="The file that says for which suites, and who writes.")],
+    keep_going: KeepGoingOption = False,
+    results: ResultsOption = None,
+) -> None:
+    """Let a model write two sentences about each wrong option of some suites, and check beside which questions they may stand."""
+    from mmplat import artifacts
+    from mmplat.cli.progress import bar
+    from mmplat.errors import CampaignFailed
+    from mmplat.option_facts import generate as write
+    from mmplat.option_facts import load, summary
+
+    spec = load(config)
+    with interruptible(), bar("facts", None) as advance:
+        written = write(spec, artifacts.results(results), advance=advance)
+    for what, count in summary(written).items():
+        typer.echo(f"{what}: {count}")
+    typer.echo(f"{spec.out} is written.", err=True)
+    for failure in written.failures[:5]:
+        typer.echo(f"failed: {failure}", err=True)
+    if written.failures and not keep_going:
+        raise CampaignFailed(
+            f"Nothing was told about {len(written.failures)} options; every reply is kept. Mend the cause and run this again."
+        )

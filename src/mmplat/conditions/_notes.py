@@ -1,0 +1,63 @@
+"""Files of stored notes: one JSON object a line, each note with where it is from and what the checks found in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from mmplat.artifacts import write_bytes
+from mmplat.conditions._pools import existing
+from mmplat.errors import ConfigError
+from mmplat.records import Record
+
+Direction = Literal["misleading", "guiding"]
+Known = Mapping[tuple[str, str, int], "Note"]
+
+
+class Note(Record):
+    """One note about one sample."""
+
+    sample_id: str
+    direction: Direction
+    """Away from the right answer, or towards it."""
+    k: int = Field(ge=0)
+    """Which of the notes on this sample in this direction."""
+    text: str
+    by: dict[str, Any]
+    """Who wrote it: an endpoint with its model and prompt, rules, or the released data."""
+    flags: tuple[str, ...] = ()
+    """What the checks found wrong with it; empty: nothing."""
+
+
+def read_notes(path: str | Path) -> Known:
+    """Notes by sample, direction and number; read anew when the file changed."""
+    found = existing(str(path))
+    state = found.stat()
+    return _read(found, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, *stamp: int) -> Known:
+    notes: dict[tuple[str, str, int], Note] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            note = Note.model_validate_json(line)
+        except ValidationError as error:
+            what = error.errors()[0]
+            raise ConfigError(
+                f"{path}:{number}: this is no note ({'.'.join(map(str, what['loc'])) or 'line'}: {what['msg']}). "
+                "`mmplat mub notes` writes such files."
+            ) from None
+        if notes.setdefault((note.sample_id, note.direction, note.k), note) is not note:
+            raise ConfigError(f"{path}:{number}: {note.direction} note {note.k} on {note.sample_id!r} is there twice.")
+    return notes
+
+
+def write_notes(path: Path, notes: Iterable[Note]) -> None:
+    lines = [json.dumps(note.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for note in notes]
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
