@@ -35,7 +35,7 @@ soak: $(VENV)/ready  ## 50 random faults on a real SLURM; takes some minutes
 	PYTHONPATH=tests $(BIN)/python tests/slurm/soak.py --faults 50 --seed $$(date +%s)
 
 dashboard: $(VENV)/ready  ## serve the results on this machine only
-	$(BIN)/streamlit run dashboard/app.py
+	$(BIN)/python dashboard/serve.py
 
 contracts: $(VENV)/ready  ## families × contracts, on tiny checkpoints of every real architecture
 	$(BIN)/python tests/contracts/table.py

@@ -18,7 +18,7 @@ SECTIONS = {
     "Lab": ("campaigns", "sql", "run", "review"),
 }
 """The order of the pages that are there. A file that is named nowhere here stands last, under the last heading."""
-WORKS_WHILE_EMPTY = ("campaigns",)
+WORKS_WHILE_EMPTY = ("campaigns", "review")
 """Pages that have something to say before anything is published."""
 TIGHT = (
     "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}"

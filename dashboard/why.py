@@ -28,7 +28,7 @@ def stored_rows(campaign: str, diagnostic: str, **wanted: str) -> pl.DataFrame:
 
 def say_how(campaign: str, command: str, *, needs: str = "") -> None:
     with st.container():
-        st.info("Not measured for this choice yet. This needs no model and takes seconds:", icon=":material/info:")
+        st.write("Not measured for this choice yet. The command that does it:")
         st.code(f"mmplat {command} {shlex.quote(campaign)}", language="sh")
         if needs:
             st.caption(f"Its grid must ask for {needs}.")

@@ -38,15 +38,12 @@ def seen_in(job: TrainingJob, results: Results) -> Seen:
     )
 
 
-def refuse_seen(model: ModelSpec, suite: SuiteSpec, samples: Sequence[Sample], results: Results) -> None:
+def refuse_seen(model: ModelSpec, suite: SuiteSpec, results: Results) -> None:
     """A trained model is not asked what it was trained on."""
     if model.training is None:
         return
-    path = results.trained(model.training.key) / "seen.json"
-    if not path.exists():
-        return
-    seen = Seen.model_validate(read_json(path, made_by="mmplat train"))
-    shared = shared_with(seen, suite, samples)
+    seen = Seen.model_validate(read_json(results.trained(model.training.key) / "seen.json", made_by="mmplat train"))
+    shared = shared_with(seen, suite, _samples(suite, results))
     if shared:
         raise ConfigError(
             f"Suite {suite.name!r} is no test of model {model.name!r}, which was trained on {shared} of it. Give the suite or "

@@ -12,6 +12,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import yaml
+from builders import run_grid
 from endpoint.chat_server import fails, slowly, where
 from known_scenes import CLASSES, LOOKS, SIGNS, pixels_of
 
@@ -54,6 +56,22 @@ def test_a_folder_of_images_becomes_a_suite_that_the_harness_asks(make_bench):
         assert sample.groups["type"] in {kind for kind, _ in wrong}
     attributes = bind("mm-spubench-attributes", {"path": str(build.release)})
     assert len(load_samples(prepare(attributes, bench.results).parent)) == len(samples)
+
+
+def test_a_release_goes_through_a_grid_to_the_metrics_of_the_suite(bench):
+    build = bench.draft(release={"unreviewed": True})
+    run(STAGES["release"], build)
+    suite = {"name": "mm-spubench", "params": {"path": str(build.release)}}
+    grid = {"campaign": "mine", "models": ["fake"], "suites": [suite], "methods": ["naive", "vdd-none"]}
+    ran = run_grid(yaml.safe_dump(grid), bench.results)
+    assert set(ran.table("runs")["status"]) == {"done"}
+    assert set(ran.table("runs")["n"]) == {build.record("release")["counts"]["items"]}
+    found = set(ran.table("metrics")["metric"])
+    assert {"accuracy", "macro_accuracy", "spurious_selection"} <= found
+    wrong = ran.value(metric="spurious_selection", method="naive")
+    assert wrong == pytest.approx(1 - ran.value(metric="accuracy", method="naive")), (
+        "every wrong option is a spurious one"
+    )
 
 
 def test_what_is_kept_are_the_mistakes_of_the_encoder_and_misleading_attributes_cause_them(make_bench):
@@ -249,7 +267,7 @@ def test_one_fence_around_the_whole_reply_is_read_and_too_few_options_are_not(be
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ("leak", "leak: the question says 'heron', a name of 'heron'"),
+        ("leak", "leak: the question says 'herons', a name of 'heron'"),
         ("duplicate", "duplicate: options "),
         ("two-core", "several right answers: 'a slanted cross in blue (two-core)' says the core attribute"),
         ("ambiguous", "several right answers: the checker finds "),

@@ -92,6 +92,7 @@ def test_a_broken_image_and_an_empty_folder_are_told_by_name(folder):
     [
         ("black", {"size": 4}, "size = 4. Allowed: a whole number from 8, or same"),
         ("random-pixels", {"pictures": 0}, "pictures = 0. Allowed: a whole number from 1"),
+        ("random-pixels", {"pictures": "same"}, "pictures = 'same'. Allowed: a whole number from 1"),
         ("no-image", {"size": 4}, "has no parameter size"),
     ],
 )

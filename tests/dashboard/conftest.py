@@ -108,14 +108,16 @@ def mine(made: Results, tmp_path: Path) -> Results:
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Runs the dashboard without a browser: `app(results, campaign="demo")`."""
+    """Runs the dashboard without a browser: `app(results, campaign="demo")`; `secrets` are those of its secrets.toml."""
     testing = pytest.importorskip("streamlit.testing.v1", reason="streamlit is not installed: pip install mmplat[ui]")
     monkeypatch.syspath_prepend(str(ROOT / "dashboard"))
     monkeypatch.delenv("MMPLAT_STORE_URL", raising=False)
 
-    def run(results: Results, **address: str) -> Any:
+    def run(results: Results, *, secrets: dict[str, Any] | None = None, **address: str) -> Any:
         monkeypatch.setenv("MMPLAT_RESULTS", str(results.root))
         test = testing.AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
+        for name, value in (secrets or {}).items():
+            test.secrets[name] = value
         for name, value in address.items():
             test.query_params[name] = value
         return test.run()
@@ -187,7 +189,7 @@ def window(chromium: Any) -> Iterator[Any]:
 def tab(window: Any, address: str) -> Iterator[Any]:
     """A fresh browser page that must stay on this machine and keep its console clean."""
     page = window.new_page()
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(40_000)
     troubles: list[str] = []
     page.on("request", lambda request: troubles.extend(abroad(request.url)))
     page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))

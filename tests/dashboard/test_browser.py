@@ -41,8 +41,8 @@ SHOWN = f"{CHART}, [data-testid=stDataFrame] canvas"
 
 def settle(tab: Any) -> None:
     """Until the script has run and nothing is drawn any more."""
-    tab.wait_for_selector("h1, h2", timeout=20_000)
-    tab.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=20_000)
+    tab.wait_for_selector("h1, h2", timeout=60_000)
+    tab.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
     tab.wait_for_timeout(300)
 
 

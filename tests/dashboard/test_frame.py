@@ -160,3 +160,56 @@ def test_every_kind_of_metric_is_ranked_and_drawn(app: App, made: Results, metri
         assert not test.exception
         assert not test.error
         assert len(test.dataframe[0].value) > 0
+
+
+def test_where_a_provider_is_named_nobody_sees_a_page_before_logging_in(app: App, made: Results) -> None:
+    provider = {"client_id": "mmplat", "server_metadata_url": "https://login.example/.well-known/openid-configuration"}
+    test = app(made, secrets={"auth": provider})
+    assert not test.exception
+    assert [one.label for one in test.button] == ["Log in"]
+    assert not test.title
+    assert not test.dataframe
+
+
+def test_what_runs_is_told_before_anything_is_published(app: App, mine: Results) -> None:
+    for file in mine.root.glob("mmplat.db*"):
+        file.unlink()
+    test = app(mine)
+    test.switch_page("screens/campaigns.py").run()
+    assert not test.exception
+    assert test.title[0].value == "Campaigns"
+    assert test.dataframe[0].value["state"][0] == "complete"
+
+
+def test_every_page_says_what_to_do_where_a_diagnostic_was_not_made(app: App, mine: Results) -> None:
+    import shutil
+
+    shutil.rmtree(mine.diagnostic("demo", "lean", "parquet").parent)
+    test = app(mine, suite="world-objects")
+    for page, command in (
+        ("prior", "diagnose lean"), ("interference", "diagnose interference"), ("misleading", "diagnose misleading"),
+        ("decoding", "decodings best"), ("debiasing", "diagnose confidence"), ("profile", "diagnose lean"),
+    ):  # fmt: skip
+        test.switch_page(f"screens/{page}.py").run()
+        assert not test.exception
+        assert not test.error
+        assert any(f"mmplat {command} demo" in one.value for one in test.code), page
+
+
+def test_a_broken_diagnostic_is_named_with_what_to_do(app: App, mine: Results) -> None:
+    mine.diagnostic("demo", "interference", "parquet").write_bytes(b"no parquet")
+    test = app(mine)
+    test.switch_page("screens/interference.py").run()
+    assert not test.exception
+    assert "Delete it and run its `mmplat diagnose` again" in said(test)
+
+
+def test_a_page_that_no_list_names_stands_among_the_others(app: App, made: Results) -> None:
+    page = Path(__file__).parents[2] / "dashboard" / "screens" / "extra_page.py"
+    page.write_text('"""Extra: a page of somebody."""\nimport streamlit as st\n\nst.title("Hello")\n', encoding="utf-8")
+    try:
+        test = app(made)
+        test.switch_page("screens/extra_page.py").run()
+        assert test.title[0].value == "Hello"
+    finally:
+        page.unlink()

@@ -20,6 +20,7 @@ from mmplat.metrics.circular import by_letter, circular
 from mmplat.models import Ask, families
 from mmplat.preparing import load_samples
 from mmplat.records import Sample
+from mmplat.suites._choices import LAYOUTS
 from mmplat.views import bind as view
 from mmplat.views import catalog as views
 
@@ -46,6 +47,7 @@ def put(one, by):
             "(A) owl\n (B)  a red fox \n(C) owl\n\n(D) hare (brown)",
         ),
         ("An owl? A a red fox\nB owl\nC hare (brown)\nD owl", "An owl? A owl\nB a red fox\nC owl\nD hare (brown)"),
+        ("a) a red fox\nb) owl\nc)hare (brown)\nd.owl", "a) owl\nb) a red fox\nc)owl\nd.hare (brown)"),
         ("Who? [A] a red fox B: owl C) hare (brown) D. owl", "Who? [A] owl B: a red fox C) owl D. hare (brown)"),
     ],
 )
@@ -54,6 +56,13 @@ def test_options_move_and_nothing_else_does(question, expected):
     assert put(one, 1) == expected
     assert put(one, 5) == expected, "four options are where they were after four places"
     assert put(one, 4) == question
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_of_multiple_choices_can_be_rotated(layout):
+    options = ("it's $7 (or $8)", "A + B", "x.")
+    asked, moved = (LAYOUTS[layout].question("Which?", shown) for shown in (options, (options[2], *options[:2])))
+    assert put(sample(asked, options, ("A", "B", "C")), 1) == moved
 
 
 @pytest.mark.parametrize(

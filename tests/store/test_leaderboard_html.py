@@ -47,3 +47,13 @@ def test_a_very_long_suite_is_cut_and_says_so(monkeypatch):
     text = page({}, {}, {})
     assert text.count("<svg") == 2
     assert "… and 1 more rows" in text
+
+
+def test_a_browser_is_told_to_load_nothing_for_the_page():
+    assert "default-src 'none'" in page({})
+
+
+def test_intervals_that_may_leave_the_unit_are_written_and_not_drawn():
+    row = pl.DataFrame({"value": [-0.5], "low": [-0.75], "high": [0.25]})
+    assert "-0.500 [-0.750, 0.250]" in html.table(row, draw=False)
+    assert "<svg" not in html.table(row, draw=False)

@@ -1,6 +1,9 @@
 """Trained models in a campaign: what status says, what is kept, packed and mirrored."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +108,21 @@ def test_a_training_is_a_run_of_mlflow_with_its_losses_as_curves(planned, monkey
     assert run.data.params["optimiser.lr"] == "0.001"
     curve = mlflow.get_metric_history(run.info.run_id, "loss")
     assert [(one.step, one.value) for one in curve] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+
+
+@pytest.mark.slow
+def test_snakemake_trains_before_it_asks(planned, recipe_file, tmp_path):
+    plan, results = planned
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(plan.grid.text)
+    command = [
+        *(str(Path(sys.executable).parent / "snakemake"), "--profile", "profiles/default", "--dry-run"),
+        *("--directory", str(tmp_path), "--config", f"grid={grid}", f"results={results.root}"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    card = results.trained(plan.grid.models[0].training.key) / "card.json"
+    assert f"output: {card}" in said
+    asked = next(part for part in said.split("rule ")[1:] if part.startswith("ask:"))
+    assert str(card) in asked.partition("output:")[0]

@@ -1,7 +1,6 @@
 """Trainings from a job to a model that is asked: killed and gone on, with adapters, refused, in a grid."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -197,11 +196,10 @@ def test_processes_that_share_weights_train_as_one_that_takes_their_batches(job_
     losses = "losses: {consistency: {kind: kl, weight: 0.5}}\n"
     alone, many = job_of(losses + "accumulate: 2"), job_of(losses)
     train(alone, place)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "mmplat", "train"]
     spec = write_training(many, place)
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "ACCELERATE_USE_FSDP": "true", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launch, str(spec), "--results", str(place.root), "--threads", "1"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    how = ["--processes", "2", "--accelerate", "config/accelerate/fsdp.yaml", "--threads", "1"]
+    command = [sys.executable, "-m", "mmplat", "train", str(spec), "--results", str(place.root), *how]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("steps") == 1  # the first process speaks
     card = json.loads((place.trained(many.key) / "card.json").read_text())

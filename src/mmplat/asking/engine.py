@@ -26,7 +26,7 @@ from mmplat.models import RemoteModel, families
 from mmplat.models.identity import known_identity, located, model_key, remember_identity
 from mmplat.preparing import load_metadata, load_samples
 from mmplat.provenance import packages
-from mmplat.records import Batch, BatchSuite, Demand, Sample, Shard, ViewSpec
+from mmplat.records import Batch, BatchSuite, Demand, ModelSpec, Sample, Shard, ViewSpec
 from mmplat.splits import refuse_seen
 
 
@@ -47,12 +47,13 @@ def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) ->
 
 def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance: Advance) -> dict[str, Any]:
     """Asks the suites of a batch one after the other; returns who was asked."""
+    here = located(batch.model, results)
     for part in batch.suites:
-        refuse_seen(batch.model, part.suite, load_samples(results.suite(part.suite.name, part.suite.key)), results)
-    identity, model = _known(batch, results), None
+        refuse_seen(batch.model, part.suite, results)
+    identity, model = _known(batch, here, results), None
     if identity is None:
         pulse.begin()
-        model = families.get(batch.model.family).load(located(batch.model, results))
+        model = families.get(batch.model.family).load(here)
         pulse.hardware, identity = model.hardware, dict(model.identity)
     key = model_key(identity)
     for part in batch.suites:
@@ -108,13 +109,13 @@ def expected_rows(part: BatchSuite, results: Results) -> int:
     return n * (len(part.views) + len(part.writings)) // part.shard.of
 
 
-def _known(batch: Batch, results: Results) -> dict[str, Any] | None:
+def _known(batch: Batch, here: ModelSpec, results: Results) -> dict[str, Any] | None:
     """The identity under which every row of the batch is there, so that no model needs to be loaded; else None.
 
     Where a row is missing, the model that is loaded says itself who it is: on another device it may be another one.
     """
     folders = [results.evidence(batch.model.name, part.suite.name, "any").parent for part in batch.suites]
-    identity = known_identity(batch.model, folders, found=located(batch.model, results))
+    identity = known_identity(batch.model, folders, found=here)
     if identity is None:
         return None
     for part in batch.suites:

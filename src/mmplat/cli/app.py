@@ -32,6 +32,7 @@ from mmplat.cli import (
     prepare,
     publish,
     rank,
+    report,
     schedule,
     show,
     spubench,
@@ -54,7 +55,7 @@ app = typer.Typer(
 )
 for verb in (plan.plan, prepare.prepare, train.train, ask.ask, judge.judge, decide.decide, publish.publish, rank.rank):
     app.command()(verb)
-for reader in (leaderboard.leaderboard, sql.sql, status.status):
+for reader in (leaderboard.leaderboard, sql.sql, status.status, report.report):
     app.command()(reader)
 for comparison in (compare.compare, gate.gate, power.power):
     app.command()(comparison)

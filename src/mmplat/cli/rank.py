@@ -20,7 +20,7 @@ def rank(
     from mmplat import artifacts
     from mmplat.leaderboard import connect, main_metric, overall, ranking
     from mmplat.leaderboard.formats import as_csv, as_json, markdown, with_interval
-    from mmplat.leaderboard.html import page as html_page
+    from mmplat.leaderboard.report import report
 
     where = artifacts.results(results)
     connection = connect(where)
@@ -28,6 +28,7 @@ def rank(
         metric = metric or main_metric(connection, campaign)
         table = ranking(connection, campaign, metric=metric)
         across = overall(connection, campaign, metric)
+        html = report(connection, where, campaign, metric)
     finally:
         connection.close()
     page = [
@@ -38,7 +39,6 @@ def rank(
         f"The plain mean of {metric} over suites, each counting once. Rows without a rank lack a suite.\n",
         markdown(across),
     ]
-    html = html_page(campaign, metric, table, across)
     texts = {"md": "\n".join(page), "html": html, "csv": as_csv(table), "json": as_json(table)}
     for suffix, text in texts.items():
         artifacts.write_bytes(where.leaderboard(campaign, suffix), text.encode())

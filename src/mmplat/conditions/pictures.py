@@ -25,6 +25,7 @@ from mmplat.views.unrelated import SCENES, unrelated
 
 SIZE, SAME, SIDE = "size", "same", 336
 """A side in pixels, or that of the sample's own picture; 336, the papers' size, where it has none."""
+SMALLEST = 8
 PICTURES = "pictures"
 FOLDER = "folder"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -70,12 +71,11 @@ def _sources(params: Mapping[str, Value]) -> dict[str, Path | str]:
 
 
 def refuse(params: Mapping[str, Value]) -> str | None:
-    for name, least in ((PICTURES, 1), (SIZE, 8)):
-        value = params.get(name, least)
-        if value != SAME and not (isinstance(value, int) and value >= least):
-            return f"{name} = {value!r}. Allowed: a whole number from {least}" + (
-                f", or {SAME}" if name == SIZE else ""
-            )
+    count, size = params.get(PICTURES, 1), params[SIZE]
+    if not (isinstance(count, int) and count > 0):
+        return f"{PICTURES} = {count!r}. Allowed: a whole number from 1"
+    if size != SAME and not (isinstance(size, int) and size >= SMALLEST):
+        return f"{SIZE} = {size!r}. Allowed: a whole number from {SMALLEST}, or {SAME}"
     return None
 
 

@@ -181,7 +181,8 @@ def _condition(measured: Measured) -> ConditionSpec:
 
 
 def _key(spec: ConditionSpec) -> str:
-    return canonical_json([{k: v for k, v in spec.params.items() if k != NOTE}, spec.content])
+    said = spec.settings
+    return canonical_json([{k: v for k, v in said["params"].items() if k != NOTE}, said["content"]])
 
 
 def _title(spec: ConditionSpec) -> str:

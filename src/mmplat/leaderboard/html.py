@@ -15,29 +15,35 @@ LONGEST = 500
 STYLE = (
     "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin-bottom:2em}"
     "td,th{padding:.15em .7em;text-align:left;border-bottom:1px solid #ddd;white-space:nowrap}"
+    "table{display:block;overflow-x:auto}img{max-width:100%}"
 )
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a browser may load for the page: nothing that is not inside it."""
 
 
-def page(campaign: str, metric: str, table: pl.DataFrame, across: pl.DataFrame) -> str:
-    """`table` is the ranking inside each suite, `across` the one over all of them."""
-    dropped = [name for name in ("campaign", "metric", "run_id", "suite") if name in table.columns]
+def page(campaign: str, metric: str, ranked: pl.DataFrame, across: pl.DataFrame, *, more: str = "") -> str:
+    """`ranked` is the ranking inside each suite, `across` the one over all of them; `more` is HTML that stands after them."""
+    dropped = [name for name in ("campaign", "metric", "run_id", "suite") if name in ranked.columns]
     sections = [
-        f"<h2>{escape(str(suite))}</h2>{_table(rows.drop(dropped))}"
-        for (suite,), rows in table.group_by("suite", maintain_order=True)
+        f"<h2>{escape(str(suite))}</h2>{table(rows.drop(dropped))}"
+        for (suite,), rows in ranked.group_by("suite", maintain_order=True)
     ]
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(campaign)}</title><style>{STYLE}</style>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(campaign)}</title><style>{STYLE}</style>'
         f"<h1>{escape(campaign)}</h1><p>Ranked by {escape(metric)} inside each suite; the line is the interval of the run, "
         f"from 0 to 1, and ties share a rank.</p>{''.join(sections)}"
-        f"<h2>Over all suites</h2><p>The plain mean over suites, each counting once.</p>{_table(across)}</html>\n"
+        f"<h2>Over all suites</h2><p>The plain mean over suites, each counting once.</p>{table(across)}{more}</html>\n"
     )
 
 
-def _table(rows: pl.DataFrame) -> str:
-    """A table; where rows have an interval, it stands as text beside their value and is drawn behind it."""
+def table(rows: pl.DataFrame, *, draw: bool = True) -> str:
+    """A table; where rows have an interval, it stands as text beside their value and is drawn behind it (`draw`: they lie
+    between 0 and 1)."""
     shown = rows.head(LONGEST)
-    drawn = {"value", "low", "high"} <= set(rows.columns)
-    texts = with_interval(shown) if drawn else shown
+    has_ends = {"value", "low", "high"} <= set(rows.columns)
+    drawn = draw and has_ends
+    texts = with_interval(shown) if has_ends else shown
     figures = [_interval(*numbers) for numbers in shown.select("value", "low", "high").iter_rows()] if drawn else []
     head = "".join(
         f"<th>{escape(name)}</th>{'<th></th>' if drawn and name == 'value' else ''}" for name in texts.columns
@@ -45,8 +51,8 @@ def _table(rows: pl.DataFrame) -> str:
     body = "".join(
         f"<tr>{_cells(row, figures[at] if drawn else '')}</tr>" for at, row in enumerate(texts.iter_rows(named=True))
     )
-    more = f"<p>… and {rows.height - LONGEST:,} more rows</p>" if rows.height > LONGEST else ""
-    return f"<table><tr>{head}</tr>{body}</table>{more}"
+    rest = f"<p>… and {rows.height - LONGEST:,} more rows</p>" if rows.height > LONGEST else ""
+    return f"<table><tr>{head}</tr>{body}</table>{rest}"
 
 
 def _cells(row: dict[str, Any], figure: str) -> str:

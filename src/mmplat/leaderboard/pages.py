@@ -94,6 +94,16 @@ def unfinished(connection: Connection, campaign: str, model: str, suite: str) ->
     )
 
 
+def unfinished_of(connection: Connection, campaign: str) -> pl.DataFrame:
+    """model, suite, method, decoding, seed, status, n_failed, error of a whole campaign's runs that lack samples or failed."""
+    return _rows(
+        connection,
+        "SELECT model, suite, method, decoding, seed, status, n_failed, error FROM runs "
+        "WHERE campaign = $campaign AND status <> 'done' ORDER BY ALL",
+        campaign=campaign,
+    )
+
+
 def against_baseline(
     connection: Connection, campaign: str, model: str, suite: str, *, metric: str, decoding: str | None = None
 ) -> pl.DataFrame:

@@ -120,9 +120,9 @@ def _mirror(
 def experiment_of(mlflow: MlflowClient, campaign: str) -> str:
     found = mlflow.get_experiment_by_name(campaign)
     if found is None:
-        return str(mlflow.createexperiment_of(campaign, tags={"mmplat.campaign": campaign}))
+        return str(mlflow.create_experiment(campaign, tags={"mmplat.campaign": campaign}))
     if found.lifecycle_stage == "deleted":  # by a person in the UI; its name stays taken
-        mlflow.restoreexperiment_of(found.experiment_id)
+        mlflow.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
 
 

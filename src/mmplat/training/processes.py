@@ -79,11 +79,9 @@ def joined() -> Processes:
     """As the environment says, which `accelerate launch` sets from its configuration."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes()
+    import torch
     from accelerate import PartialState
 
-    state = PartialState(cpu=_says("ACCELERATE_USE_CPU"))
-    return Processes(state.process_index, state.num_processes, str(state.device), _says("ACCELERATE_USE_FSDP"))
-
-
-def _says(name: str) -> bool:
-    return os.environ.get(name, "").lower() in ("1", "true", "yes")
+    state = PartialState(cpu=not torch.cuda.is_available())
+    sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    return Processes(state.process_index, state.num_processes, str(state.device), sharded)

@@ -46,7 +46,7 @@ def no_rotation(sample: Sample, params: Mapping[str, Value]) -> str | None:
 def _listed(sample: Sample) -> list[re.Match[str]]:
     """Where the question lists the options, each behind its label: "A. text", "(A) text" or "A text"."""
     listed = (
-        rf"([(\[]?{re.escape(label)}[)\].:]*[ \t]+){re.escape(option.strip())}"
+        rf"([(\[]?(?i:{re.escape(label)})(?:[)\].:]+[ \t]*|[ \t]+)){re.escape(option.strip())}"
         for label, option in zip(sample.labels, sample.options, strict=True)
     )
     return list(re.finditer(r"(?<!\S)" + r"(\s+)".join(listed) + r"(?!\S)", sample.question))
