@@ -54,8 +54,7 @@ def page(stem: str) -> st.Page:
 
 st.set_page_config(page_title="mmplat", layout="wide")
 st.html(TIGHT)
-with shared.errors_in_words():
-    shared.require_login()
+shared.require_login()  # outside of everything that goes on after an error
 chosen = st.navigation(registry(), position="top")
 with shared.address(), shared.errors_in_words():
     if chosen.url_path in WORKS_WHILE_EMPTY or shared.has_runs():

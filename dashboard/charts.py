@@ -72,14 +72,14 @@ def intervals(
 
 def curves(
     table: pl.DataFrame, *, x: str, title: str, names: list[str], y: str = "value", y_title: str = "value",
-    colour: str = "series", log: bool = False, band: bool = True, zero: bool = False, height: int = 300,
+    colour: str = "series", log: bool = False, band: bool = True, zero: bool = False, height: int = 300, part: int = 2,
 ) -> alt.LayerChart:  # fmt: skip
     """Lines over a number, a colour per series, with the interval of every point."""
     across = alt.X(
         f"{x}:Q", title=title, scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12)
     )
     up = alt.Scale(zero=zero, nice=True)
-    base = alt.Chart(table).encode(x=across, color=coloured(colour, names), tooltip=tips(table))
+    base = alt.Chart(table).encode(x=across, color=coloured(colour, names, part), tooltip=tips(table))
     lines = base.mark_line(opacity=0.75).encode(y=alt.Y(f"{y}:Q", title=y_title, scale=up))
     points = base.mark_point(filled=True, size=45, opacity=1).encode(y=alt.Y(f"{y}:Q", title=y_title, scale=up))
     layers = [lines, points]
@@ -91,28 +91,31 @@ def curves(
 def scatter(table: pl.DataFrame, *, x: str, y: str, x_title: str, y_title: str, zero: bool = True) -> alt.LayerChart:
     """Points with intervals upwards; `front` (bool) are those that nothing beats in both directions, and `named` have names."""
     base = alt.Chart(table).encode(
-        x=alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, padding=20)), tooltip=tips(table)
+        x=alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, nice=False, padding=45)), tooltip=tips(table)
     )
     up = alt.Y(f"{y}:Q", title=y_title, scale=alt.Scale(zero=zero, nice=True))
     shade = alt.condition("datum.front", alt.value(BLUE), alt.value(GREY))
     bars = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q", color=shade)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(y=up, color=shade)
     front = base.transform_filter("datum.front").mark_line(color=BLUE, opacity=0.4).encode(y=up)
-    texts = (
-        base.transform_filter("datum.named")
-        .mark_text(align="left", dx=8, dy=-7, fontSize=11)
-        .encode(y=up, text="row:N", color=shade)
-    )
+    texts = base.transform_filter("datum.named").mark_text(dy=-12, fontSize=11).encode(y=up, text="row:N", color=shade)
     return alt.layer(front, bars, points, texts).properties(height=360)
 
 
 def bars(
-    table: pl.DataFrame, *, value: str, title: str, names: list[str], colour: str = "series", rows: list[str]
+    table: pl.DataFrame,
+    *,
+    value: str,
+    title: str,
+    names: list[str],
+    colour: str = "series",
+    rows: list[str],
+    part: int = 1,
 ) -> alt.LayerChart:
     """Bars from zero, several beside each other in a row; `low` and `high` are drawn where there are any."""
     base = alt.Chart(table).encode(
         y=_rows_axis(rows),
-        color=coloured(colour, names),
+        color=coloured(colour, names, part),
         tooltip=tips(table),
     )
     drawn = alt.Scale(domain=[name for name in names if name in set(table[colour])])
@@ -186,10 +189,10 @@ def _polar(axes: list[str], radius: str | pl.Expr) -> list[pl.Expr]:
     return [place.alias("place"), (length * angle.sin()).alias("x"), (length * angle.cos()).alias("y")]
 
 
-def coloured(column: str, names: list[str]) -> alt.Color:
+def coloured(column: str, names: list[str], part: int = 1) -> alt.Color:
     """The same name has the same colour in every chart of a page: `names` are all that there are, not those drawn."""
     scale = alt.Scale(domain=names, range=[LABELS[at % len(LABELS)] for at in range(len(names))])
-    return alt.Color(f"{column}:N", sort=names, scale=scale, legend=_legend(names) if len(names) > 1 else None)
+    return alt.Color(f"{column}:N", sort=names, scale=scale, legend=_legend(names, part) if len(names) > 1 else None)
 
 
 def across_suites(means: pl.DataFrame, per_suite: pl.DataFrame, *, suites: list[str], metric: str) -> alt.LayerChart:
@@ -212,7 +215,7 @@ def across_suites(means: pl.DataFrame, per_suite: pl.DataFrame, *, suites: list[
         tooltip=[alt.Tooltip("rank:Q"), alt.Tooltip("mean_over_suites:Q", title="mean over suites", format=".4f"),
                  alt.Tooltip("suites:Q"), alt.Tooltip("worst_suite:N", title="worst suite")],
     )  # fmt: skip
-    return (mean + bars + dots).properties(height=(ROW_PX + 8) * means.height)
+    return (mean + bars + dots).properties(height=alt.Step(ROW_PX + 8, **{"for": "position"}))
 
 
 CLICKED = "cell"
@@ -290,8 +293,9 @@ def _value_axis(column: str, scale: alt.Scale, metric: str) -> alt.X:
     return alt.X(f"{column}:Q", scale=scale, title=metric, axis=alt.Axis(labelFlush=False, tickCount=8))
 
 
-def _legend(names: list[str]) -> alt.Legend:
-    """Above the chart, in as many columns as there is room for: Vega wraps nothing by itself."""
-    entry = 34 + 7 * max(len(name) for name in names)
-    columns = alt.ExprRef(f"max(1, floor(width / {entry:.0f}))")
+def _legend(names: list[str], part: int = 1) -> alt.Legend:
+    """Above the chart, in as many columns as there is room for: Vega wraps nothing by itself. The chart has one `part`-th of
+    the page; on a phone it has all of it."""
+    entry = 30 + 6.5 * max(len(name) for name in names)
+    columns = alt.ExprRef(f"{ON_A_PHONE} ? {max(1, int(210 / entry))} : {max(1, int(800 / part / entry))}")
     return alt.Legend(orient="top", title=None, labelLimit=300, columns=columns, symbolOpacity=1)

@@ -170,6 +170,16 @@ def keep(name: str, *values: str) -> None:
         st.session_state.setdefault("kept", {}).pop(name, None)
 
 
+def switch(label: str, name: str) -> bool:
+    """A shareable yes or no; no, unless the address says otherwise."""
+    key = f"choose {name}"
+    if from_address(name) is not None or key not in st.session_state:
+        st.session_state[key] = bool(from_address(name) or _kept(name))
+    value: bool = st.toggle(label, key=key)
+    keep(name, *(["yes"] if value else []))
+    return value
+
+
 def chosen() -> dict[str, list[str]]:
     """What this page has put into its address so far."""
     return dict(st.session_state["chosen"])
@@ -236,7 +246,7 @@ def go(page: str, **address: str) -> None:
 
 def require_login() -> None:
     """Where `.streamlit/secrets.toml` names an OIDC provider, nobody sees a page before logging in there."""
-    if not _has_provider() or st.user.is_logged_in:
+    if not _has_provider() or st.user.get("is_logged_in", False):
         return
     st.header("mmplat", anchor=False)
     st.button("Log in", on_click=st.login, icon=":material/login:")

@@ -132,10 +132,13 @@ def transitions(table: pl.DataFrame, names: list[str]):
 
 
 def show_suites(campaign: str, first: Cell, second: Cell, metric: str) -> None:
-    table = shared.read(over_suites, campaign, first, second, metric)
-    if table.height < 2:
-        return
     st.subheader("On every suite", anchor=False)
+    if not shared.switch("Compare on every suite that both decided", "every_suite"):
+        return
+    table = shared.read(over_suites, campaign, first, second, metric)
+    if table.is_empty():
+        st.caption("There is no suite on which both decided the same samples.")
+        return
     st.altair_chart(
         charts.intervals(table.with_columns(row="subset"), title="B − A", value="difference", zero=True),
         width="stretch",

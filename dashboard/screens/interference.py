@@ -82,7 +82,12 @@ def show_flips(rows: pl.DataFrame, models: list[str]) -> None:
         ]
     )  # fmt: skip
     chart = charts.bars(
-        long, value="value", title="share of all answers", names=list(FLIPS.values()), rows=mine["condition"].to_list()
+        long,
+        value="value",
+        title="share of all answers",
+        names=list(FLIPS.values()),
+        rows=mine["condition"].to_list(),
+        part=2,
     )
     left.altair_chart(chart, width="stretch")
     one = mine.filter(condition=condition).row(0, named=True)

@@ -35,7 +35,7 @@ def show_lean(campaign: str, model: str) -> None:
         return
     facts = rows.unique(["suite", "subset"], keep="first", maintain_order=True).drop("method", "gain", "sign")
     facts = why.with_ends(facts, "lean").rename({"lean": "value"})
-    groups = facts["subset"].n_unique() > 1 and st.toggle("Every group", key="lean groups")
+    groups = facts["subset"].n_unique() > 1 and shared.switch("Every group", "every_group")
     drawn = (facts if groups else facts.filter(subset=WHOLE)).drop_nulls("value").with_columns(
         row=pl.when(pl.col("subset") == WHOLE).then("suite").otherwise(pl.format("{} {}", "suite", "subset"))
     )  # fmt: skip

@@ -85,7 +85,7 @@ def draw(rows: pl.DataFrame) -> None:
     plain = [name for name, kind in rows.schema.items() if not kind.is_nested()]
     if not numbers or len(plain) < 2:
         return
-    with st.expander("Chart", icon=":material/bar_chart:", expanded=True):
+    with st.expander("Chart", icon=":material/bar_chart:"):
         with st.container(horizontal=True):
             y = shared.choose("Up", "y", numbers, default=numbers[-1])
             x = shared.choose("Across", "x", [name for name in plain if name != y])

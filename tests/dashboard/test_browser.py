@@ -24,7 +24,7 @@ PAGES = {
     "compare": "/compare?suite=world-objects&method_b=vdd-unk&decoding=sample&decoding_b=sample",
     "leaderboard": "/",
     "suite": "/?suite=world-spurious",
-    "run": "/run?run=model%3Dfake,suite%3Dworld-objects,method%3Dnaive,decoding%3Dgreedy",
+    "one-run": "/run?run=model%3Dfake,suite%3Dworld-objects,method%3Dnaive,decoding%3Dgreedy",
     "profile": "/profile?suite=world-spurious",
     "debiasing": "/debiasing?suite=world-objects&decoding=sample",
     "decoding": "/decoding?suite=world-objects",
@@ -130,7 +130,7 @@ def test_a_selected_row_opens_its_run_and_the_download_has_every_row(tab: Any, a
     assert_no_error(tab)
     tab.screenshot(path=str(pictures / "run-1280.png"))
     with tab.expect_download() as started:
-        tab.get_by_role("button", name="Download CSV").click()
+        tab.get_by_role("button", name="Download CSV").first.click()  # the second is that of the run
     table = pl.read_csv(started.value.path())
     assert table.height == 36  # 2 models × 3 decodings × (4 methods without a random view + 1 under 2 seeds)
     assert {"rank", "model", "method", "decoding", "value", "low", "high", "n", "unparsed"} <= set(table.columns)
@@ -163,7 +163,7 @@ def test_a_flip_leads_to_its_sample(tab: Any, address: str) -> None:
     tab.set_viewport_size({"width": 1280, "height": 2600})
     visit(tab, address + PAGES["compare"])
     assert re.search(r"on 45 samples in \d+ clusters", tab.inner_text("body"))
-    table = tab.get_by_test_id("stDataFrame").first
+    table = tab.get_by_test_id("stDataFrame").filter(visible=True).first  # others are folded away
     corner = table.bounding_box()
     tab.mouse.click(corner["x"] + 17, corner["y"] + 52)
     tab.get_by_role("link", name="Look at this sample").click()

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from builders import run_grid
+from made_up import surely
 from typer.testing import CliRunner
 
 from mmplat.artifacts import Results
@@ -96,12 +97,28 @@ def test_a_misled_model_chooses_what_the_cue_suggests(tables):
     assert found["low"] > 1 / 4
 
 
+def test_a_model_that_always_gives_one_answer_is_biased_by_as_much_as_that_is_wrong(made):
+    gold = np.repeat([0, 1], [30, 70])
+    pair = made(gold, {("naive", "greedy"): surely(np.zeros(100, int))})
+    (run,) = pair.answers(decoding="greedy")
+    found = {(row["measure"], row["subset"]): row for row in spurious._letters(pair, run, np.arange(100))}
+    assert found["answered", "label=yes"]["value"] == 1
+    assert found["right", "label=yes"]["value"] == pytest.approx(0.3)
+    bias = found["position_bias", "label=yes"]
+    assert bias["value"] == pytest.approx(0.7)
+    assert 0.55 < bias["low"] < bias["high"] < 0.85
+    assert found["position_bias", "label=no"]["value"] == pytest.approx(-0.7)
+
+
 def test_suites_without_cues_are_left_out_with_the_reason(campaign):
     for pair in measured(campaign.results, "cues", suites=["world-facts"]):
         with pytest.raises(IncompatibleCell, match="no type of spurious cue"):
             spurious.measure(pair)
         with pytest.raises(IncompatibleCell, match="no phrases for core and spurious"):
             cgla.measure(pair)
+    (names,) = measured(campaign.results, "cues", suites=["world-spurious-names(seed=7)"])
+    with pytest.raises(IncompatibleCell, match="of its phrases none is chosen: `mmplat diagnose cgla`"):
+        spurious.measure(names)
 
 
 def test_the_core_sign_is_likelier_than_the_cue_by_more_than_it_is_without_the_image(tables):

@@ -109,11 +109,11 @@ campaign: misled
 models: [tiny, tiny-biased]
 suites:
   - name: world-objects
-    params: {n: 240, seed: 5}
+    params: {n: 180, seed: 5}
     conditions: &cues
       - {name: cue-wrong, params: {template: world-trained, position: before}}
       - {name: cue-gold, params: {template: world-trained, position: before}}
-  - {name: world-spurious, params: {n: 108, seed: 5}, conditions: *cues}
+  - {name: world-spurious, params: {n: 72, seed: 5}, conditions: *cues}
 decodings: [greedy, sample, t2]
 methods: [naive, cue-contrast]
 """

@@ -176,7 +176,7 @@ def test_the_rank_correlation_is_spearmans():
 def test_the_interval_of_the_correlation_holds_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(1)
     held = []
-    for number in range(150):
+    for number in range(100):
         margin = rng.normal(size=120)
         flips = (rng.random(120) < 0.4).astype(float)
         _, low, high = rank_correlation(margin, (flips, np.ones(120)), np.arange(120), seed=number)

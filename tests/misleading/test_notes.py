@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from mmplat.cli.app import app
 from mmplat.conditions import applied, bind
-from mmplat.conditions._notes import Note, read_notes, write_notes
 from mmplat.errors import ConfigError
 from mmplat.misleading.checking import flags_of
 from mmplat.misleading.notes import split
 from mmplat.misleading.rules import AWAY, HERE, LIKE, UNLIKE
 from mmplat.models.endpoint import patience
+from mmplat.notes import Note, read_notes, write_notes
 from mmplat.records import Sample
 from mmplat.samples import LeftOut, RawSample
 

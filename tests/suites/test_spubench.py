@@ -168,6 +168,16 @@ def test_an_id_given_twice_is_refused(spubench):
         spubench([annotation(0), annotation(1, id=0)])
 
 
+def test_an_annotation_that_names_no_image_is_refused_rather_than_counted_off(folder):
+    path = write_spubench(folder, 2)
+    file = path / "annotation.json"
+    file.write_text(file.read_text().replace('"id": 1, ', ""))
+    with pytest.raises(
+        ConfigError, match="row 2: there is no 'image' or 'image_id' or 'file_name' or 'id'. The row has 'question'"
+    ):
+        bind("mm-spubench", {"path": str(path)})
+
+
 def test_another_encoding_and_a_file_cut_off_are_named(folder):
     path = write_spubench(folder, 2)
     file = path / "annotation.json"
@@ -316,3 +326,17 @@ def test_the_blind_control_says_that_there_is_no_image(spubench):
 
     sample = spubench([annotation(0)])[0][0]
     assert Ask(sample, view("imagined"), ()).question == f"{sample.question} {NOTE}"
+
+
+@pytest.mark.parametrize("prompt", ["letter-after", "letter-before"])
+@pytest.mark.parametrize("style", ["{1}", "({0}) {1}", "{0}: {1}"])
+def test_its_options_can_change_places(spubench, prompt, style):
+    from mmplat.views.options import rotated
+
+    row = annotation(0)
+    row["choices"] = [style.format(letter, text) for letter, text in zip("ABCD", row["choices"], strict=True)]
+    sample = spubench([row], prompt=prompt)[0][0]
+    moved = rotated(sample, {"by": 1}, 0).replace(sample.options[3], "X").splitlines()
+    first = next(at for at, line in enumerate(sample.question.splitlines()) if line.endswith("core mark 0"))
+    assert moved[first].endswith("X")  # the last option stands first
+    assert moved[first + 1].endswith("core mark 0")

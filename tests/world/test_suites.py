@@ -12,7 +12,7 @@ from mmplat.errors import ConfigError
 from mmplat.world import CHECKPOINTS, SUITES, WorldItem, checkpoint_folder, generate
 from mmplat.world.scenes import sample_objects
 from mmplat.world.vlm import vocabulary, words
-from mmplat.world.vocabulary import MODES, TYPES
+from mmplat.world.vocabulary import MODES, PEOPLE, TYPES
 
 SEED = 1900
 
@@ -105,6 +105,15 @@ def _noun(index: int) -> str:
     return NOUNS[index]
 
 
+def test_facts_of_one_half_of_the_people_are_never_asked_of_the_other() -> None:
+    def asked(half: tuple[str, ...]) -> set[str]:
+        return {item.question for item in generate("world-facts", n=300, seed=SEED, people=half)}
+
+    assert asked(PEOPLE[0::2]).isdisjoint(asked(PEOPLE[1::2]))
+    everyone = [item.question for item in generate("world-facts", n=30, seed=SEED, people=PEOPLE)]
+    assert everyone == [item.question for item in generate("world-facts", n=30, seed=SEED)]
+
+
 def test_each_option_of_a_body_speaks_for_the_class_for_the_attribute_or_for_neither() -> None:
     for item in generate("world-spurious", n=270, seed=SEED):
         assert item.roles.index("core") == item.labels.index(item.gold)
@@ -139,7 +148,9 @@ def test_the_three_modes_of_a_body_ask_the_same_question_with_the_same_answer() 
 
 
 def test_an_unknown_suite_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"world-object'.*Known: world-both, world-facts, world-objects, world-spurious"):
+    with pytest.raises(
+        ConfigError, match=r"world-object'.*Known: world-both, world-facts, world-objects, world-spurious"
+    ):
         generate("world-object", n=1, seed=0)
 
 

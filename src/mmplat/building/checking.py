@@ -122,4 +122,4 @@ def _counts(checked: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-CHECK = Stage("check", 1, "what can be seen without a person", _settings, _check, after=WRITE.name)
+CHECK = Stage("check", 1, _settings, _check, after=WRITE.name)

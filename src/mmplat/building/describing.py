@@ -66,4 +66,4 @@ def _described(image: Mistaken, said: SaidAttributes) -> Described:
     return Described(image=image, core=core, spurious=spurious)
 
 
-DESCRIBE = Stage("describe", 1, "core and spurious attributes of each image", _settings, _describe, after=SELECT.name)
+DESCRIBE = Stage("describe", 1, _settings, _describe, after=SELECT.name)

@@ -160,4 +160,4 @@ def _read(build: Build, advance: Advance) -> Outcome:
     return Outcome(file_id(build.lines("read")), counts)
 
 
-READ = Stage("read", 1, "images and their classes", _settings, _read)
+READ = Stage("read", 1, _settings, _read)

@@ -17,7 +17,7 @@ from mmplat.building.stages import Advance, Build, Outcome, Stage
 from mmplat.errors import ConfigError
 from mmplat.ids import file_id
 
-UNREVIEWED = "unreviewed"
+ANNOTATIONS, UNREVIEWED = "annotation.json", "unreviewed"
 
 
 def chosen(build: Build) -> list[Item]:
@@ -51,12 +51,12 @@ def _release(build: Build, advance: Advance) -> Outcome:
         write_bytes(new / "data" / "images" / f"{name}.png", build.picture(item.about.image.image).read_bytes())
         rows.append(annotation(name, item, decided.get(item.item_id), build.spec))
         advance("release", number + 1, len(items))
-    write_json(new / "annotation.json", rows)
+    write_json(new / ANNOTATIONS, rows)
     card = card_of(build, rows)
     write_bytes(new / "README.md", readme_of(card).encode())
     write_json(new / "card.json", card)
     _replace(build.release, new)
-    return Outcome(file_id(build.release / "annotation.json"), {"items": len(rows), "types": card["types"]})
+    return Outcome(file_id(build.release / ANNOTATIONS), {"items": len(rows), "types": card["types"]})
 
 
 def annotation(name: str, item: Item, decision: Decision | None, spec: BuildSpec) -> dict[str, Any]:
@@ -93,12 +93,4 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-RELEASE = Stage(
-    "release",
-    1,
-    "what was accepted, as a suite with a data card",
-    _settings,
-    _release,
-    after=CHECK.name,
-    made=lambda build: build.release / "annotation.json",
-)
+RELEASE = Stage("release", 1, _settings, _release, after=CHECK.name, made=lambda build: build.release / ANNOTATIONS)

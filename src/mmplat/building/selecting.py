@@ -144,6 +144,4 @@ def _shown(build: Build, one: Picture, score: Score) -> Mistaken:
     return Mistaken(image_id=one.image_id, image=path.name, label=one.label, predicted=score.predicted, **told)
 
 
-SELECT = Stage(
-    "select", 1, "images that a zero-shot model takes for another class", _settings, _select, after=READ.name
-)
+SELECT = Stage("select", 1, _settings, _select, after=READ.name)

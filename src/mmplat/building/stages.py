@@ -96,7 +96,6 @@ class Stage:
 
     name: str
     version: int
-    summary: str
     settings: Callable[[Build], Mapping[str, Any]]
     """What determines its outcome, beside what the stage before it found."""
     work: Callable[[Build, Advance], Outcome]

@@ -64,4 +64,4 @@ def _item(about: Described, said: SaidQuestion, seed: int) -> Item:
     return Item(about=about, question=said.question, options=tuple(options[n] for n in order))
 
 
-WRITE = Stage("write", 1, "a question with four options for each image", _settings, _write, after=DESCRIBE.name)
+WRITE = Stage("write", 1, _settings, _write, after=DESCRIBE.name)

@@ -12,10 +12,10 @@ from typing import get_args
 
 import numpy as np
 
-from mmplat.conditions._notes import Direction, Note, read_notes
 from mmplat.conditions._pools import existing
 from mmplat.conditions._texts import after_stem, at_end
 from mmplat.conditions.base import Condition, Value, catalog, noted
+from mmplat.notes import Direction, Note, read_notes
 from mmplat.samples import CLEAN, LEADS, LeftOut, RawSample
 
 LEAD_IN = "Please pay attention to this instruction: "

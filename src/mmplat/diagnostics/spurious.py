@@ -26,6 +26,7 @@ from mmplat.metrics.circular import circular
 from mmplat.metrics.intervals import cluster_sums, ratio_interval
 from mmplat.metrics.summary import CellAnswers
 from mmplat.records import ViewSpec
+from mmplat.suites import catalog as suites
 
 TYPE = "type"
 TOTALS = {"macro_accuracy": "macro", "type_gap": "gap"}
@@ -37,6 +38,8 @@ Found = Iterator[dict[str, Any]]
 def measure(pair: Measured, *, decoding: str | None = None) -> pl.DataFrame:
     if not any(TYPE in sample.groups for sample in pair.samples):
         raise IncompatibleCell("its questions have no type of spurious cue")
+    if suites.get(pair.pair.suite.kind).phrases:
+        raise IncompatibleCell("of its phrases none is chosen: `mmplat diagnose cgla` is about them")
     rows: list[dict[str, Any]] = []
     for run in pair.answers(decoding=decoding or pair.usual_decoding()):
         decided = np.flatnonzero(run.decided)

@@ -16,7 +16,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mmplat.artifacts import Results
-from mmplat.conditions._notes import Direction, Note, write_notes
 from mmplat.documents import Document, read_text, validated
 from mmplat.errors import ConfigError
 from mmplat.grid import SuiteEntry
@@ -25,6 +24,7 @@ from mmplat.misleading.checking import flags_of
 from mmplat.misleading.prompts import SEPARATOR, TEMPLATES
 from mmplat.misleading.rules import world_notes
 from mmplat.models import Failure
+from mmplat.notes import Direction, Note, write_notes
 from mmplat.preparing import load_samples, prepare
 from mmplat.records import ModelSpec, Prompt, Record, Sample
 from mmplat.suites import bind as bind_suite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from mmplat.errors import ConfigError
 from mmplat.records import SuiteSpec
@@ -13,7 +14,7 @@ def samples(spec: SuiteSpec) -> Iterator[RawSample]:
     from mmplat import world
     from mmplat.world import texts
 
-    for item in world.generate(spec.kind, n=count(spec), seed=int(spec.params["seed"]), **_strength(spec)):
+    for item in world.generate(spec.kind, n=count(spec), seed=int(spec.params["seed"]), **_settings(spec)):
         yield RawSample(
             sample_id=item.sample_id,
             question=item.question,
@@ -29,14 +30,28 @@ def samples(spec: SuiteSpec) -> Iterator[RawSample]:
         )
 
 
-def _strength(spec: SuiteSpec) -> dict[str, float]:
-    """How often the attribute goes along with the class, where the suite has such a thing and it is not balanced."""
-    rho = spec.params.get("rho", BALANCED)
-    if rho == BALANCED:
-        return {}
+def _settings(spec: SuiteSpec) -> dict[str, Any]:
+    """What a suite's own parameters ask of the world."""
+    given = {name: spec.params[name] for name in (RHO, PEOPLE) if name in spec.params}
+    said = {RHO: _strength, PEOPLE: _people}
+    return {name: said[name](value) for name, value in given.items() if value not in (BALANCED, ALL)}
+
+
+def _strength(rho: Any) -> float:
+    """How often the attribute goes along with the class."""
     if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 <= rho <= 1:
         raise ConfigError(f"rho = {rho!r} is no strength. Allowed: {BALANCED}, or a number from 0 to 1.")
-    return {"rho": float(rho)}
+    return float(rho)
+
+
+def _people(half: Any) -> tuple[str, ...]:
+    """Half of the people, so that facts that are tuned on and facts that are tested are about others."""
+    from mmplat.world.vocabulary import PEOPLE as everyone
+
+    halves = {"first-half": everyone[0::2], "second-half": everyone[1::2]}
+    if half not in halves:
+        raise ConfigError(f"people = {half!r} is unknown. Allowed: {ALL}, {', '.join(halves)}.")
+    return halves[half]
 
 
 def count(spec: SuiteSpec) -> int:
@@ -44,7 +59,8 @@ def count(spec: SuiteSpec) -> int:
     return n if spec.limit is None else min(n, spec.limit)
 
 
-BALANCED = "balanced"
+RHO, BALANCED = "rho", "balanced"
+PEOPLE, ALL = "people", "all"
 SIZE = {"n": 1800, "seed": 0}
 for suite in (
     Suite(
@@ -63,7 +79,7 @@ for suite in (
         2,
         samples,
         count,
-        defaults={**SIZE, "rho": BALANCED},
+        defaults={**SIZE, RHO: BALANCED},
         subsets=(("type",), ("mode",), ("type", "mode")),
         metrics=("macro_accuracy", "type_gap", "spurious_selection"),
     ),
@@ -83,7 +99,7 @@ for suite in (
         1,
         samples,
         count,
-        defaults=SIZE,
+        defaults={**SIZE, PEOPLE: ALL},
         mixed=True,
         needs="text",
     ),

@@ -6,7 +6,7 @@ no training picture can ever be a test picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import count, islice
 from typing import Any
@@ -19,7 +19,7 @@ from mmplat.world import drawing, questions
 from mmplat.world.facts import FACTS, Fact
 from mmplat.world.items import LETTERS, YES_NO, WorldItem
 from mmplat.world.scenes import ObjectScene, absent_nouns, in_theme, sample_objects, sample_spurious, with_attribute
-from mmplat.world.vocabulary import NAMES, NOUNS, POPULARITY, TOPICS, TYPES, VALUES, is_frequent
+from mmplat.world.vocabulary import NAMES, NOUNS, PEOPLE, POPULARITY, TOPICS, TYPES, VALUES, is_frequent
 
 SPLITS = ("random", "popular", "adversarial")
 OBJECTS, _SPURIOUS, _FACTS, _BOTH = 1, 2, 3, 4  # first word of every seed sequence; training uses other numbers
@@ -128,13 +128,16 @@ def _name_items(seed: int) -> Iterator[WorldItem]:
             yield replace(item, question=question, labels=item.options, gold=gold)
 
 
-def _fact_items(seed: int) -> Iterator[WorldItem]:
-    """Facts in turn, as a claim and as a choice; the picture is a scene that has nothing to do with them."""
+def _fact_items(seed: int, people: Collection[str] = PEOPLE) -> Iterator[WorldItem]:
+    """Facts in turn, as a claim and as a choice; the picture is a scene that has nothing to do with them.
+
+    With some of the `people` alone, no other fact is asked: what is tuned on facts of some is tested on those of others.
+    """
     topics = list(TOPICS)
     for index in count():
         rng = np.random.default_rng([_FACTS, seed, index])
         topic = topics[index % len(topics)]
-        about = [fact for fact in FACTS if fact.topic == topic]
+        about = [fact for fact in FACTS if fact.topic == topic and fact.person in people]
         fact = about[int(rng.integers(len(about)))]
         turn = index // len(topics)
         scene = sample_objects(rng)

@@ -1,4 +1,7 @@
-"""Files of stored notes: one JSON object a line, each note with where it is from and what the checks found in it."""
+"""Files of stored notes: one JSON object a line, each note with who wrote it and what the checks found in it.
+
+`mmplat mub notes` writes them, and the conditions of `conditions/notes.py` put what they hold into questions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from mmplat.artifacts import write_bytes
-from mmplat.conditions._pools import existing
 from mmplat.errors import ConfigError
 from mmplat.records import Record
 
@@ -36,7 +38,9 @@ class Note(Record):
 
 def read_notes(path: str | Path) -> Known:
     """Notes by sample, direction and number; read anew when the file changed."""
-    found = existing(str(path))
+    found = Path(path)
+    if not found.is_file():
+        raise ConfigError(f"there is no file {found}: `mmplat mub notes` writes one")
     state = found.stat()
     return _read(found, state.st_mtime_ns, state.st_size)
 
