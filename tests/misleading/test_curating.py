@@ -63,18 +63,18 @@ def test_items_that_led_nobody_make_no_benchmark():
 
 def test_a_curated_benchmark_is_written_read_again_and_says_how_it_was_chosen(tiny: Ran, tmp_path, results):
     out = tmp_path / "bench"
-    words = ["mub", "curate", "misled", "--out", str(out), "--per-level", "20", "--results", str(tiny.results.root)]
+    words = ["mub", "curate", "misled", "--out", str(out), "--per-level", "12", "--results", str(tiny.results.root)]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     card = json.loads((out / "card.json").read_text())
-    assert card["levels"] == {"low": 20, "high": 20}
+    assert card["levels"] == {"low": 12, "high": 12}
     for effect in card["selection_effect"]:
         assert effect["chosen"][0] > effect["all"][0] + 0.1
     readme = (out / "README.md").read_text()
     assert "high by construction" in readme
     assert "world-trained before" in readme
     samples = load_samples(prepare(bind("mub", {"path": str(out)}), results).parent)
-    assert Counter(s.groups["difficulty"] for s in samples) == {"low": 20, "high": 20}
+    assert Counter(s.groups["difficulty"] for s in samples) == {"low": 12, "high": 12}
     rows = {row["new_id"]: row for row in json.loads((out / "benchmark.json").read_text())}
     originals = {s.sample_id: s for _, folder in prepared_of(tiny) for s in load_samples(folder)}
     for sample in samples:

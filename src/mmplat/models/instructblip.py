@@ -89,7 +89,10 @@ class InstructBlip(VisionLanguage):
         import torch
 
         reader = self.processor.qformer_tokenizer
-        said = reader(list(questions), padding=True, padding_side="right", return_tensors="pt").to(self.device)
+        room = self.network.config.qformer_config.max_position_embeddings  # what follows, the language model alone reads
+        said = reader(
+            list(questions), padding=True, padding_side="right", truncation=True, max_length=room, return_tensors="pt"
+        ).to(self.device)
         states = torch.stack([prompt.seen[0].features for prompt in prompts])
         queries = self.network.query_tokens.expand(len(prompts), -1, -1)
         looking = torch.ones(queries.shape[:2], dtype=torch.long, device=self.device)
