@@ -133,7 +133,9 @@ def _with_adapter(spec: ModelSpec, network: Any) -> tuple[Any, str]:
     where = str(local) if local.is_dir() else str(spec.adapter)
     advice = "Give a folder with adapter_config.json and adapter_model.safetensors, made for this very architecture."
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", "Found missing adapter keys")  # it would be loaded as if nothing had been trained
+        warnings.filterwarnings(
+            "error", "Found missing adapter keys"
+        )  # it would be loaded as if nothing had been trained
         tuned = _try(spec, where, "Its adapter", lambda: PeftModel.from_pretrained(network, where), advice)
     return tuned.merge_and_unload(), folder_id(local) if local.is_dir() else where
 

@@ -89,7 +89,8 @@ class InstructBlip(VisionLanguage):
         import torch
 
         reader = self.processor.qformer_tokenizer
-        room = self.network.config.qformer_config.max_position_embeddings  # what follows, the language model alone reads
+        # A longer question is cut for the Q-Former; the language model reads all of it.
+        room = self.network.config.qformer_config.max_position_embeddings
         said = reader(
             list(questions), padding=True, padding_side="right", truncation=True, max_length=room, return_tensors="pt"
         ).to(self.device)
