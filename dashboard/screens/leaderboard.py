@@ -51,10 +51,13 @@ def show() -> None:
 
 def choose_before(campaign: str) -> str | None:
     """The campaign that changes are counted from: the last one before this, unless someone chooses another, or none."""
-    others = pages.newest_first(shared.results(), shared.read(standings.earlier_campaigns, campaign))
+    others = shared.read(standings.comparable_campaigns, campaign)
     if not others:
         return None
-    chosen = shared.choose("Change since", "before", [NO_OTHER, *others], default=others[0])
+    newest = pages.newest_first(shared.results(), [campaign, *others])
+    older = newest[newest.index(campaign) + 1 :]
+    options = [NO_OTHER, *[name for name in newest if name != campaign]]
+    chosen = shared.choose("Change since", "before", options, default=older[0] if older else NO_OTHER)
     return None if chosen == NO_OTHER else chosen
 
 
@@ -181,14 +184,18 @@ def show_all_suites(
         *CELL,
         "mean_over_suites",
         "robust",
-        "weakest",
         "change",
         *suites,
         "suites_missing",
         "n",
         "unparsed",
     ]
-    columns += ["forward_passes", "seconds", *[name for name in extra if name in ("origin", "family", "size_b")]]
+    columns += [
+        "forward_passes",
+        "seconds",
+        "weakest",
+        *[name for name in extra if name in ("origin", "family", "size_b")],
+    ]
     if not table["suites_missing"].sum():
         columns.remove("suites_missing")
     if "change" not in table.columns or not table["change"].count():

@@ -16,6 +16,7 @@ from typing import Any
 from mmplat.artifacts import Results, read_json, safe_name, write_json, write_json_once
 from mmplat.batching import Cut, Job, Rate, Work, cut, cut_of, describe_jobs, jobs_of, rate_from
 from mmplat.costs import measured_rates
+from mmplat.decoding.configs import parse_decoding
 from mmplat.errors import ConfigError, UnknownName
 from mmplat.evidence.coverage import demand_of
 from mmplat.grid import Grid, parse_grid
@@ -347,6 +348,8 @@ def writing_of(one: Seeded, decoding: DecodingSpec, suite: SuiteSpec) -> Writing
     """How a cell of a suite that is answered in words is written; what no seed changes is written once."""
     if suite.answers == "labels":
         return None
+    if one.method.search is not None:  # whatever the decoding, the same answers
+        decoding = parse_decoding("greedy")
     seed = one.seed if one.method.stochastic or not decoding.greedy else 0
     return Writing(method=one.method.spec, decoding=decoding, seed=seed, longest=suite.longest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmplat.conditions import catalog as conditions
 from mmplat.grid import Grid
 from mmplat.methods import Method
+from mmplat.methods.base import WATCHED
 from mmplat.models import families
 from mmplat.records import ModelSpec, SuiteSpec
 from mmplat.suites import catalog as suites
@@ -22,7 +23,10 @@ def why_not(method: Method, seed: int, suite: SuiteSpec, model: ModelSpec, grid:
         return "the method works on labels, so it has nothing to say about answers in words"
     if suite.answers == "labels" and method.written_only:
         return f"{method.written_only}: give the suite `answers: text`"
-    drawn = suite.answers == "text" and any(not decoding.greedy for decoding in grid.decodings)
+    if method.search is not None and (reason := unavailable(WATCHED)):
+        return f"it chooses by attention, which cannot be read: {reason}"
+    chosen = suite.answers == "text" and method.search is None
+    drawn = chosen and any(not decoding.greedy for decoding in grid.decodings)
     if seed != first and not method.stochastic and not drawn:
         return f"no random view, so seed {seed} would repeat seed {first}"
     if method.references and not has_images(suite) and not _asks_otherwise(method):

@@ -73,7 +73,7 @@ def test_a_change_is_counted_on_the_same_samples_alone(
     run_campaign(mine, SECOND)
     connection = leaderboard.connect(mine)
     try:
-        assert standings.earlier_campaigns(connection, "demo") == ["second"]
+        assert standings.comparable_campaigns(connection, "demo") == ["second"]
         same = standings.standings(connection, "demo", "world-objects", metric=METRIC, before="second")
         shared = same.drop_nulls("change")
         assert set(shared["method"]) == {"naive", "vdd-unk"}

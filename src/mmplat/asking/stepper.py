@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmplat.ids import seed_from
-from mmplat.methods.base import Combine
+from mmplat.methods.base import Combine, Search
 from mmplat.models import Ask
 from mmplat.records import DecodingSpec
 
@@ -30,6 +30,8 @@ class Speaker:
     combine: Combine
     decoding: DecodingSpec
     seed: int = 0
+    search: Search | None = None
+    """How whole answers are chosen (`beams.py`); None: here, token by token."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class Spoken:
     """The largest combined logit minus the second, at each step."""
     stopped: bool = False
     """It ended by itself; False: it was cut off at the longest length allowed."""
+    forwards: int | None = None
+    """Rows of forwards that it took; None: one per token and view."""
 
 
 def speak(model: Any, asks: Sequence[Sequence[Ask]], speakers: Sequence[Speaker], longest: int) -> list[list[Spoken]]:

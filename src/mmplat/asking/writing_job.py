@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mmplat.asking.beams import search
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces
 from mmplat.asking.stepper import Speaker, Spoken, speak
 from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of, why_no_view
@@ -59,7 +60,11 @@ class WritingJob:
         pending: list[pa.Table] = []
         flushed = time.monotonic()
         try:
-            for rows, writings in self._rounds(samples, self._possible(samples, missing)):
+            possible = self._possible(samples, missing)
+            searched = np.array([_method(writing).search is not None for writing in self.part.writings], bool)
+            for rows, writings in chain.from_iterable(
+                self._rounds(samples, possible & some) for some in (~searched, searched)
+            ):
                 pending.append(self._round([samples[row] for row in rows], writings))
                 if time.monotonic() - flushed > FLUSH_S:
                     self._flush(pending)
@@ -113,7 +118,7 @@ class WritingJob:
         if self.model.batch_limit:
             return float(self.model.batch_limit)
         main = self.model.encode([self._ask(sample, bind_view("image"))])[0].length
-        streams = sum(len(_method(writing).views) for writing in writings)
+        streams = sum(_method(writing).rows for writing in writings)
         return float(self.tokens / (streams * (main + max(writing.longest for writing in writings))))
 
     def _can_be_asked(self, sample: Sample, answers: int) -> bool:
@@ -146,7 +151,8 @@ class WritingJob:
         views, speakers = speakers_of(writings)
         asks = [[self._ask(sample, view) for sample in samples] for view in views]
         try:
-            spoken = speak(self.model, asks, speakers, max(writing.longest for writing in writings))
+            tell = speak if speakers[0].search is None else search
+            spoken = tell(self.model, asks, speakers, max(writing.longest for writing in writings))
         except torch.OutOfMemoryError:
             return self._in_halves(samples, writings)
         seconds = (time.perf_counter() - began) / (len(samples) * len(writings))
@@ -197,9 +203,7 @@ class WritingJob:
             "logprobs": [one.logprobs for _, one in fine],
             "margins": [one.margins for _, one in fine],
             "stopped": [one.stopped for _, one in fine],
-            "forwards": [
-                len(one.tokens) * len(speaker.views) + once + self.prefaces.forwards(s, method.views) for s, one in fine
-            ],
+            "forwards": [_forwards(one, speaker) + once + self.prefaces.forwards(s, method.views) for s, one in fine],
             "seconds": [seconds] * len(fine),
             "device": [self.model.hardware] * len(fine),
             "dtype": [self.model.dtype] * len(fine),
@@ -218,8 +222,12 @@ def speakers_of(writings: list[Writing]) -> tuple[list[ViewSpec], list[Speaker]]
         assert method.combine is not None
         listens = tuple(place[view.asked] for view in method.views)
         combine = shared.setdefault((method.spec.name, listens), method.combine)
-        speakers.append(Speaker(listens, combine, writing.decoding, writing.seed))
+        speakers.append(Speaker(listens, combine, writing.decoding, writing.seed, method.search))
     return views, speakers
+
+
+def _forwards(one: Spoken, speaker: Speaker) -> int:
+    return len(one.tokens) * len(speaker.views) if one.forwards is None else one.forwards
 
 
 def _method(writing: Writing) -> Method:

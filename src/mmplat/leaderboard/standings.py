@@ -171,7 +171,7 @@ def robust(connection: Connection, campaign: str, metric: str = RANKED_BY) -> pl
     )
 
 
-def earlier_campaigns(connection: Connection, campaign: str) -> list[str]:
+def comparable_campaigns(connection: Connection, campaign: str) -> list[str]:
     """Other campaigns that measured one of this campaign's models on one of its suites."""
     found = _rows(
         connection,

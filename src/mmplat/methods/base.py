@@ -31,6 +31,24 @@ Combine = Callable[[Any, list[Any], int], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """Whole answers are searched by beams: how `asking/beams.py` chooses among them. `methods/opera.py` says what each means."""
+
+    beams: int
+    candidates: int
+    scale: float
+    weight: float
+    threshold: int
+    returns: int
+    early: int
+    unit: float
+
+
+WATCHED = "raised"
+"""A view inside the network: where a family cannot make it, attention cannot be read there either."""
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """A method with its parameters and seed bound: what the plan asks and `deciding` calls."""
 
@@ -56,11 +74,18 @@ class Method:
     """Why it is for answers in words alone; empty: a first row tells what it says."""
     main: ViewSpec | None = None
     """The view it answers from, seen from itself; None: the image."""
+    search: Search | None = None
+    """It chooses whole answers, so a decoding has nothing to choose; None: the decoding takes token by token."""
 
     @property
     def views(self) -> tuple[ViewSpec, ...]:
         """What it needs, the view that it answers from first."""
         return (self.main or view("image"), *self.references)
+
+    @property
+    def rows(self) -> int:
+        """Rows that one of its answers keeps in the caches."""
+        return len(self.views) if self.search is None else self.search.beams * self.search.candidates
 
     @property
     def passes(self) -> int:

@@ -274,11 +274,12 @@ def least(looks: Tensor, places: Tensor, keep: float) -> Tensor:
 class Watched(Attending):
     """Nothing is changed; how the speaking positions attend is kept, one tensor per forward (row, layer, new, position).
 
-    Weights are means over heads.
+    Weights are means over heads, or the largest of them.
     """
 
-    def __init__(self, model: VisionLanguage, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, model: VisionLanguage, prompts: Sequence[Prompt], *, largest: bool = False) -> None:
         super().__init__(model, prompts)
+        self.largest = largest
         self.looks: list[Tensor] = []
         self._layers: list[Tensor] = []
 
@@ -293,7 +294,8 @@ class Watched(Attending):
     def attend(self, layer: Layer) -> tuple[Tensor, Tensor | None]:
         import torch
 
-        found = layer.weights(layer.scores(self.new)).mean(dim=1)
+        weights = layer.weights(layer.scores(self.new))
+        found = weights.amax(dim=1) if self.largest else weights.mean(dim=1)
         unseen = self.places.shape[1] - found.shape[-1]  # what has left the cache of a sliding window
         self._layers.append(torch.nn.functional.pad(found, (unseen, 0)))
         return super().attend(layer)

@@ -293,9 +293,9 @@ class VisionLanguage:
         layers = self.over_tokens(out.attentions)
         return torch.stack([layer[:, :, -1].float().mean(dim=1) for layer in layers], dim=1)
 
-    def watch(self, batch: Sequence[Prompt]) -> tuple[Stream, Watched]:
+    def watch(self, batch: Sequence[Prompt], *, largest: bool = False) -> tuple[Stream, Watched]:
         """`prefill`, watched: how whatever speaks attends, from the prompt's last position to the last token."""
-        watched = Watched(self, batch)
+        watched = Watched(self, batch, largest=largest)
         return self.read(watched, use_cache=True), watched
 
     def padded(self, batch: Sequence[Prompt]) -> Padded:
