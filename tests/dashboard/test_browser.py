@@ -176,6 +176,8 @@ def test_a_flip_leads_to_its_sample(tab: Any, address: str) -> None:
 
 def test_arrow_keys_step_through_samples(tab: Any, address: str) -> None:
     visit(tab, f"{address}/samples?suite=world-objects")
+    tab.wait_for_selector(CHART)  # keys are listened to once the buttons are there
+    tab.wait_for_timeout(1_000)
     first = in_address(tab, "sample")
     with new_address(tab):
         tab.keyboard.press("ArrowRight")

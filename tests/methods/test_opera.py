@@ -1,5 +1,6 @@
-"""OPERA: transformers' beam search where nothing is penalised, its penalty by hand and by eager attention, and how it looks back."""
+"""OPERA: transformers' beams where nothing is penalised, its penalty by hand and by eager attention, and how it looks back."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,13 +27,12 @@ from mmplat.views import bind as view
 GRID = """
 campaign: opera
 models: [tiny]
-suites:
-  - {name: world-captions, longest: 6, params: {n: 8}}
-  - {name: world-objects, params: {n: 8}}
+suites: [{name: world-captions, longest: 6, params: {n: 8}}]
 decodings: [greedy, sample]
 methods: [naive, {name: opera, params: {beams: 2, candidates: 3}}]
 seeds: [0, 1]
 """
+OPERA = "opera(beams=2,candidates=3)"
 GREEDY = DecodingSpec(name="greedy", greedy=True)
 LONGEST = 8
 
@@ -52,6 +52,19 @@ def suite(ran):
 def model(ran):
     spec = ran.plan.grid.models[0]
     return families.get(spec.family).load(spec)
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """Checkpoints with random weights: their answers are long, where the trained one says a word."""
+
+    def load(name):
+        folder = tmp_path_factory.mktemp("checkpoints")
+        CHECKPOINTS[name](folder)
+        spec = bind_model(name, {"path": str(folder)})
+        return families.get(spec.family).load(spec)
+
+    return {name: load(name) for name in ("llava", "qwen2-vl")}
 
 
 def speaker(**params):
@@ -81,25 +94,27 @@ def without_padding(tokens, stops):
     return tokens[: ends[0] + 1] if ends else tokens
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_without_a_weight_it_is_the_beam_search_of_generate(model, suite, count):
-    texts = set()
-    for ask in asks(suite, 6):
-        ours = said(model, ask, beams=count, candidates=count + len(model.stops), weight=0)
-        theirs = without_padding(generated(model, ask, count), model.stops)
-        assert ours.tokens == theirs
-        assert ours.stopped == (theirs[-1] in model.stops)
-        texts.add(tuple(theirs))
+def beams_alone(model, count):
+    """Parameters under which OPERA is beam search: of one beam alone, as many candidates stay as beams are wanted."""
+    return {"beams": count, "candidates": count + len(model.stops), "weight": 0}
+
+
+@pytest.mark.parametrize(("name", "count"), [("llava", 1), ("llava", 2), ("llava", 5), ("qwen2-vl", 3)])
+def test_without_a_weight_it_is_the_beam_search_of_generate(untrained, suite, name, count):
+    model, texts = untrained[name], set()
+    for ask in asks(suite, 3):
+        ours = said(model, ask, **beams_alone(model, count))
+        assert ours.tokens == without_padding(generated(model, ask, count), model.stops)
+        texts.add(tuple(ours.tokens))
     assert len(texts) > 1
 
 
-def test_so_it_is_for_another_family(suite, tmp_path):
-    CHECKPOINTS["qwen2-vl"](tmp_path)
-    spec = bind_model(str(tmp_path), {"family": "qwen2-vl"})
-    other = families.get(spec.family).load(spec)
-    for ask in asks(suite, 2):
-        ours = said(other, ask, beams=3, candidates=3 + len(other.stops), weight=0, longest=4)
-        assert ours.tokens == without_padding(generated(other, ask, 3, longest=4), other.stops)
+def test_answers_that_end_do_so_as_in_generate(model, suite):
+    for ask in asks(suite, 8):
+        ours = said(model, ask, **beams_alone(model, 5))
+        assert ours.tokens == without_padding(generated(model, ask, 5), model.stops)
+        assert ours.stopped
+        assert len(ours.tokens) < LONGEST
 
 
 HOW = bind("opera", {"scale": 10, "early": 2, "unit": 0.5}).search
@@ -142,14 +157,16 @@ class Penalty:
 
 
 @torch.inference_mode()
-def test_penalised_beams_are_those_of_generate_with_the_penalty_read_by_eager_attention(model, suite):
-    params = {"beams": 2, "candidates": 2 + len(model.stops), "scale": 6, "weight": 3, "early": 2, "unit": 0.5}
+@pytest.mark.parametrize("early", [0, 2, 9])
+def test_penalised_beams_are_those_of_generate_with_the_penalty_read_by_eager_attention(untrained, suite, early):
+    model = untrained["llava"]
+    params = {**beams_alone(model, 2), "scale": 20, "weight": 10, "early": early, "unit": 0.5}
     differ = 0
-    for ask in asks(suite, 4):
+    for ask in asks(suite, 2):
         penalty = Penalty(model, ask, bind("opera", params).search)
-        ours = said(model, ask, 6, **params)
-        assert ours.tokens == without_padding(generated(model, ask, 2, [penalty], 6), model.stops)
-        differ += ours.tokens != said(model, ask, 6, **{**params, "weight": 0}).tokens
+        ours = said(model, ask, 5, **params)
+        assert ours.tokens == generated(model, ask, 2, [penalty], 5)
+        differ += ours.tokens != said(model, ask, 5, **beams_alone(model, 2)).tokens
     assert differ, "the penalty changes something"
 
 
@@ -197,6 +214,31 @@ def test_it_goes_back_to_what_it_leaned_on_and_says_something_else(returns, answ
     assert ours.forwards == len(counting.read)
 
 
+@torch.inference_mode()
+def test_what_is_read_again_says_what_was_said_step_by_step(untrained, suite):
+    (ask,) = asks(suite, 1)
+    answer = beams._Answer(untrained["llava"], ask, speaker(beams=3, candidates=4), LONGEST)
+    for _ in range(3):
+        assert answer._step()
+    logits, looks = answer.stream.logits, answer.looks
+    answer._read(answer.beams)
+    assert torch.allclose(answer.stream.logits, logits, atol=1e-4)
+    assert answer.looks == pytest.approx(looks, abs=1e-5)
+
+
+@torch.inference_mode()
+def test_no_beam_says_again_what_was_taken_back(untrained, suite):
+    (ask,) = asks(suite, 1)
+    params = {"beams": 3, "candidates": 4, "scale": 1000, "weight": 0, "early": 0, "threshold": 2}
+    answer = beams._Answer(untrained["llava"], ask, speaker(**params), LONGEST)
+    found = answer.found()
+    assert answer.taken_back
+    assert max(answer.taken_back.values()) <= answer.how.returns
+    for prefix, banned in answer.banned.items():
+        if tuple(found.tokens[: len(prefix)]) == prefix:
+            assert found.tokens[len(prefix)] not in banned
+
+
 def test_where_it_goes_back_to():
     how = bind("opera", {"threshold": 3, "early": 1}).search
     assert beams.summary([0, 1, 1, 3], how) is None
@@ -207,39 +249,56 @@ def test_where_it_goes_back_to():
 def test_a_grid_runs_and_a_decoding_changes_nothing(ran):
     runs = ran.table("runs").filter(suite="world-captions")
     assert set(runs["status"]) == {"done"}
-    mine = runs.filter(family="opera") if "family" in runs.columns else runs.filter(method="opera(beams=2,candidates=3)")
-    assert sorted(mine["decoding"]) == ["greedy", "sample"]
-    texts = ran.table("predictions").filter(run_id=mine["run_id"].to_list()[0]).sort("sample_id")["text"].to_list()
-    others = ran.table("predictions").filter(run_id=mine["run_id"].to_list()[1]).sort("sample_id")["text"].to_list()
+    mine = runs.filter(method=OPERA).sort("decoding")
+    assert mine["decoding"].to_list() == ["greedy", "sample"]
+    said = ran.table("predictions").sort("sample_id")
+    texts, others = (said.filter(run_id=run)["text"].to_list() for run in mine["run_id"])
     assert texts == others
     assert all(texts)
     assert sum(w.method.kind == "opera" for w in ran.plan.pairs[0].writings) == 1
-    assert sum(outcome.asked for outcome in ask_all(ran.plan, ran.results)) == 0, "it is there"
+
+
+def test_asking_again_searches_nothing_and_a_lost_answer_is_searched_again(ran, tmp_path):
+    assert sum(outcome.asked for outcome in ask_all(ran.plan, ran.results)) == 0
+    results = Results(tmp_path / "results")
+    shutil.copytree(ran.results.root, results.root)
+    for part in results.root.rglob("written-*.parquet"):
+        part.unlink()
+    assert sum(outcome.asked for outcome in ask_all(ran.plan, results)) == 8 * len(ran.plan.pairs[0].writings)
+    assert tokens_of(ran.plan, results) == tokens_of(ran.plan, ran.results)
+
+
+def tokens_of(plan, results):
+    """What OPERA said of each sample, and in how many forward passes."""
+    (folder,) = (results.root / "evidence").glob("*/suite=world-captions/*")
+    (key,) = (w.key for w in plan.pairs[0].writings if w.method.kind == "opera")
+    rows = read_written(folder, [key], ("sample_key", "writing", "tokens", "forwards"))
+    return {sample: (tokens, forwards) for sample, _, tokens, forwards in rows.iter_rows()}
 
 
 def test_the_cost_counts_every_candidate(ran):
-    (folder,) = (ran.results.root / "evidence").glob("*/suite=world-captions/*")
-    (key,) = (w.key for w in ran.plan.pairs[0].writings if w.method.kind == "opera")
-    rows = read_written(folder, [key], ("sample_key", "writing", "tokens", "forwards"))
-    assert rows.height == 8
-    for tokens, forwards in rows.select("tokens", "forwards").iter_rows():
+    found = tokens_of(ran.plan, ran.results)
+    assert len(found) == 8
+    for tokens, forwards in found.values():
         steps, rest = divmod(forwards - 1 - 3, 2 * 3)  # the prompt, its candidates, then those of two beams
         assert rest == 0
         assert len(tokens) <= steps + 1 <= 6
-    runs = ran.table("runs").filter(suite="world-captions", method="opera(beams=2,candidates=3)")
-    assert runs["forward_passes"].to_list() == [rows["forwards"].sum()] * 2
+    runs = ran.table("runs").filter(method=OPERA)
+    assert runs["forward_passes"].to_list() == [sum(forwards for _, forwards in found.values())] * 2
 
 
 def test_what_it_cannot_do_is_skipped_with_the_reason(ran):
-    skipped = {(s.suite, s.seed): s.reason for s in ran.plan.skipped if s.method.startswith("opera")}
-    assert "by beams" in skipped["world-objects", 0]
-    assert "would repeat seed 0" in skipped["world-captions", 1]
-    unreadable = GRID.replace("[tiny]", "[{name: blind, family: mllama, params: {path: nowhere}}]")
+    (again,) = (s for s in ran.plan.skipped if s.method == OPERA)
+    assert (again.seed, "would repeat seed 0" in again.reason) == (1, True)
     with pytest.raises(IncompatibleCell, match="decides no labels"):
         bind("opera").scores(None)
-    planned = make_plan(parse_grid(unreadable))
-    reasons = {s.suite: s.reason for s in planned.skipped if s.method.startswith("opera") and s.seed == 0}
-    assert "attention, which cannot be read" in reasons["world-captions"]
+    grid = GRID.replace("[tiny]", "[tiny, fake, {name: unreadable, family: mllama, path: nowhere}]")
+    planned = make_plan(parse_grid(grid.replace("suites: [", "suites: [world-objects, ")))
+    reasons = {(s.model, s.suite): s.reason for s in planned.skipped if s.method == OPERA and s.seed == 0}
+    captions = planned.grid.suites[1].name
+    assert "by beams" in reasons["tiny", "world-objects"]
+    assert "write no answers" in reasons["fake", captions]
+    assert "attention, which cannot be read: Llama" in reasons["unreadable", captions]
 
 
 @pytest.mark.parametrize(("key", "value"), [("beams", 0), ("candidates", 2.5), ("threshold", 1), ("weight", -1)])

@@ -187,7 +187,7 @@ def test_a_whole_split_is_read_while_a_grid_is_planned(shelf):
 def test_the_grid_for_a_real_model_is_planned_from_files_alone(shelf, monkeypatch):
     shelf.everything()
     monkeypatch.chdir(shelf.root.parent)
-    plan = make_plan(load_grid(ROOT / "config/grids/interference-real.yaml"))
+    plan = make_plan(load_grid(ROOT / "config/examples/interference-real.yaml"))
     suites = {pair.suite.name for pair in plan.pairs}
     assert {
         "mini-imagenet@misleading-description",
