@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 from builders import GRID, Ran, run_grid
+from hypothesis import settings
 
 from mmplat.artifacts import Results
 from mmplat.plan import Plan, make_plan
+
+settings.register_profile("steady", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("steady")
 
 # Another process trains or serves beside the tests: threads beyond one only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

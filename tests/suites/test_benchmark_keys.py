@@ -152,10 +152,10 @@ def test_planning_the_whole_of_pope_takes_less_than_a_second(shelf):
     for file in shelf.root.rglob("*"):
         os.utime(file, (1, 1))
     first = bind("pope", params)
-    began = time.perf_counter()
+    began = time.process_time()  # of this process: a busy neighbour is no slow plan
     assert bind("pope", params).key == first.key
     assert make_plan(parse_grid(GRID.format(**params))).pairs[0].n == 9000
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_pinned_revision_names_the_content_of_a_dataset():

@@ -31,13 +31,11 @@ RHO = "rho"
 AGAINST, WITH = "anti", "aligned"
 DRAWS = 2000
 MEASURES = {
-    "accuracy": "accuracy where the cue speaks against the class",
-    "gap": "accuracy with the cue − against it",
-    "spurious_selection": "share of answers that follow the cue",
-    "cgla_reconstructed": "cgla_reconstructed, per token",
+    "accuracy": "accuracy against the cue",
+    "gap": "gap: with − against it",
+    "spurious_selection": "answers that follow it",
+    "cgla_reconstructed": "cgla_reconstructed",
 }
-FALLING = ("accuracy", "cgla_reconstructed")
-"""Measures of which a stronger cue makes less."""
 
 
 def measure(pair: Measured, *, method: str = "naive", decoding: str | None = None) -> pl.DataFrame:
@@ -165,7 +163,7 @@ def _measures(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _panel(name: str, rows: pl.DataFrame, found: dict[str, Any]) -> Panel:
-    title = f"{MEASURES[name]}; rank correlation {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    title = f"{MEASURES[name]}, r = {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
     models = rows.partition_by("model", as_dict=True, maintain_order=True).items()
     return Panel(title, [Series(model, _points(own)) for (model,), own in models])
 
