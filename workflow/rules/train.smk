@@ -15,8 +15,10 @@ rule fine_tune:
         gpu_model=of_training("gpu_model"),
         mem_mb=of_training("mem_mb"),
         runtime=of_training("runtime"),
+    params:
+        accelerate=config["accelerate"],
     shell:
-        "mmplat train {input.spec:q} --threads {threads} --processes {resources.gpu} --accelerate={config[accelerate]:q} > {log} 2>&1"
+        "mmplat train {input.spec:q} --threads {threads} --processes {resources.gpu} --accelerate={params.accelerate:q} > {log} 2>&1"
 
 
 # Retrains the models of the synthetic world: snakemake --profile profiles/default results/world/tiny-seed1/card.json

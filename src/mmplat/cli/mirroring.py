@@ -69,7 +69,8 @@ def _send_trainings(results: Results, campaign: str) -> None:
     from mmplat.artifacts import read_json
 
     plan = read_json(results.plan(campaign), made_by="mmplat plan --write") if results.plan(campaign).exists() else {}
-    keys = [one["training"]["key"] for one in plan.get("grid", {}).get("models", ()) if one.get("training")]
+    models = [one for one in plan.get("grid", {}).get("models", ()) if isinstance(one, dict)]  # imported: names alone
+    keys = [one["training"]["key"] for one in models if one.get("training")]
     why_not = tracking.mirror_trainings(results, keys)
     if why_not:
         typer.echo(f"warning: {campaign}: MLflow lacks its trainings: {why_not}", err=True)

@@ -79,5 +79,5 @@ def wilson(share: Floats, n: Floats, z: float = Z95) -> tuple[Floats, Floats]:
     """Wilson's score interval of a share observed on n samples (n may be effective, hence no whole number)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
