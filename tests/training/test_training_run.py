@@ -83,6 +83,14 @@ def test_the_card_says_from_what_by_what_and_on_what(job_of, place):
     assert card["seen"] == {name: len(values) for name, values in seen.items()}
 
 
+def test_items_that_are_shown_in_one_way_each_are_learned_from(job_of, place):
+    cues = "[{name: cue-wrong, share: 0.4}, {name: cue-gold, share: 0.4}]\n    clean: 0.2"
+    job = job_of(conditions=cues, more="seed: 5")
+    card = train(job, place)
+    assert card["rows"] == 4 * (2 * 1 + 2)  # a picture question in one way, a fact in both of its own
+    assert len(lines_of(job, place)) == 4
+
+
 def test_full_training_changes_all_but_the_vision_tower(job_of, place):
     job = job_of("seed: 3")
     train(job, place)

@@ -35,15 +35,16 @@ def loss_of(taught: Teachable, rows: Sequence[Row], wanted: Losses, generator: A
     told = cross_entropy(logits, lesson.targets)
     total = weighted_mean(told, lesson.real, weights)
     parts = _by_kind(told, lesson, rows)
-    answers, compared = [logits], [_pairs(rows, with_clean=False)]
+    answers = [logits]
     if wanted.adversarial.kind != "none":
         found = _attacked(taught, lesson, rows, weights, wanted, generator)
         said = taught.says(lesson, added=found.added)
         harder = weighted_mean(cross_entropy(said, lesson.targets), lesson.real, weights)
         total = total + wanted.adversarial.weight * harder
         parts |= {"adversarial": float(harder.detach()), "reach": found.reach}
-        answers, compared = [*answers, said], [*compared, _pairs(rows, with_clean=True)]
+        answers.append(said)
     if wanted.consistency.kind != "none":
+        compared = [_pairs(rows, with_clean=bool(perturbed)) for perturbed, _ in enumerate(answers)]
         far = _far(logits, answers, compared, lesson, rows, wanted)
         total = total + wanted.consistency.weight * far
         parts["consistency"] = float(far.detach())
