@@ -1,5 +1,7 @@
 """Each table of `diagnose misleading` on made-up answers whose result is known, and on the tiny models."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import polars as pl
 import pytest
@@ -230,6 +232,14 @@ def test_every_table_is_printed_and_kept_with_its_figure(tiny, what):
     name = "misleading" if what == "rates" else f"misleading-{what}"
     assert pl.read_parquet(tiny.results.diagnostic("misled", name, "parquet"), glob=False).height > 0
     assert tiny.results.diagnostic("misled", name, "svg").read_text().startswith("<svg")
+
+
+def test_models_are_drawn_by_what_they_lose_to_false_cues_and_keep_of_true_ones(tiny):
+    pairs = conditioned(measured(tiny.results, "misled"))
+    svg = misleading.trade_off(run(misleading.DIAGNOSTIC, pairs).table)
+    said = "".join(ElementTree.fromstring(svg).itertext())
+    assert all(words in said for words in misleading.TRUST.values())
+    assert "tiny-biased" in said
 
 
 def test_the_tiny_models_are_misled_and_the_contrast_trades_true_cues_for_it(tiny):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mmplat.diagnostics.base import Diagnostic, named, title_of
 from mmplat.diagnostics.conditioned import Conditioned
-from mmplat.diagnostics.figures import Panel, Point, Series
+from mmplat.diagnostics.figures import Panel, Point, Series, draw
 from mmplat.diagnostics.led import GOLD, WRONG, Cue, again, cues_of, first_stage, stages_of
 from mmplat.diagnostics.two_stages import (
     NOTHING,
@@ -167,4 +167,34 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
     return found
 
 
-DIAGNOSTIC = Diagnostic("misleading", 1, measure, panels, x="method", y="share of answers that change")
+TRUST: Mapping[str, str] = {
+    "tf": "misled: right → wrong under a false cue",
+    "true_cue": "right under a true cue",
+    "clean": "right without a cue",
+}
+"""What a model that is tuned against cues trades: who is never misled may turn true cues round as well."""
+
+
+def trade_off(table: pl.DataFrame) -> str:
+    """Models side by side, by their first method and decoding: misled under false cues, and right under true ones."""
+    first = {axis: table[axis][0] for axis in ("method", "decoding")}
+    whole = table.filter(subset=ALL, **first).partition_by("suite", "cue", as_dict=True, maintain_order=True)
+    found = []
+    for (suite, cue), own in whole.items():
+        series = [
+            Series(said, [Point(r["model"], r[m], r[f"{m}_low"], r[f"{m}_high"]) for r in own.to_dicts()])
+            for m, said in TRUST.items()
+        ]
+        found.append(Panel(f"{suite}: {cue}", series))
+    return draw(found, x="model", y="share of answers")
+
+
+DIAGNOSTIC = Diagnostic(
+    "misleading",
+    1,
+    measure,
+    panels,
+    x="method",
+    y="share of answers that change",
+    figures={"trade-off": trade_off},
+)
