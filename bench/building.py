@@ -17,17 +17,16 @@ from typing import Any
 
 import yaml
 
-TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(TESTS / "building"), str(TESTS)]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "building"))
+import known_scenes
+import tiny_clip
+from endpoint.chat_server import Endpoint, serving
 
-import known_scenes  # noqa: E402
-import tiny_clip  # noqa: E402
-from endpoint.chat_server import Endpoint, serving  # noqa: E402
-
-from mmplat.artifacts import Results  # noqa: E402
-from mmplat.building import STAGES, Build, run  # noqa: E402
-from mmplat.building.reviews import Reviews  # noqa: E402
-from mmplat.building.settings import parse_build  # noqa: E402
+from mmplat.artifacts import Results
+from mmplat.building import STAGES, Build, run
+from mmplat.building.reviews import Reviews
+from mmplat.building.settings import parse_build
 
 
 def timed(build: Build) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def counts(
             alt.Tooltip("count:Q", format=","),
         ],
     )
-    top = int(table["count"].max() or 1)  # type: ignore[arg-type]
+    top = max(table["count"].to_list(), default=0) or 1
     squares = base.mark_rect(stroke="white").encode(
         color=alt.Color("count:Q", scale=alt.Scale(scheme="blues", domain=[0, top * 1.4]), legend=None)
     )
@@ -224,8 +224,8 @@ CLICKED = "cell"
 
 def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], diverging: bool) -> alt.LayerChart:
     """method × decoding with the number in each cell; `shown` is the number, null where there is none, `label` its text."""
-    known = cells["shown"].drop_nulls()
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)  # type: ignore[arg-type]
+    known = cells["shown"].drop_nulls().to_list()
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
     reach = max(abs(low), abs(high), 0.001)
     domain = [-reach, reach] if diverging else [low - 0.25 * (high - low), high]
     scale = alt.Scale(scheme="blueorange" if diverging else "blues", domain=domain, reverse=diverging)

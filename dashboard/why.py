@@ -26,6 +26,17 @@ def stored_rows(campaign: str, diagnostic: str, **wanted: str) -> pl.DataFrame:
     )
 
 
+def choose_suite_of(diagnostic: str, *, needs: str) -> tuple[str, str, pl.DataFrame]:
+    """(campaign, suite, its stored rows); without any, the page says how to make them and is done."""
+    campaign: str = shared.choose_campaign()
+    rows = stored_rows(campaign, diagnostic)
+    if rows.is_empty():
+        say_how(campaign, f"diagnose {diagnostic}", needs=needs)
+        st.stop()
+    suite: str = shared.choose("Suite", "suite", rows["suite"].unique(maintain_order=True).to_list())
+    return campaign, suite, rows.filter(suite=suite)
+
+
 def say_how(campaign: str, command: str, *, needs: str = "") -> None:
     with st.container():
         st.write("Not measured for this choice yet. The command that does it:")

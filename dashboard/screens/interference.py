@@ -38,13 +38,7 @@ COLUMNS = [
 def show() -> None:
     st.title("Interference", anchor=False)
     with st.container(horizontal=True):
-        campaign = shared.choose_campaign()
-        rows = why.stored_rows(campaign, "interference")
-        if rows.is_empty():
-            why.say_how(campaign, "diagnose interference", needs=NEEDS)
-            return
-        suite = shared.choose("Suite", "suite", rows["suite"].unique(maintain_order=True).to_list())
-        rows = rows.filter(suite=suite)
+        campaign, suite, rows = why.choose_suite_of("interference", needs=NEEDS)
         method = shared.choose("Method", "method", rows["method"].unique(maintain_order=True).to_list())
     models = rows["model"].unique(maintain_order=True).to_list()
     mine = rows.filter(pl.col("method") == method)

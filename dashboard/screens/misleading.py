@@ -20,13 +20,7 @@ COLUMNS = ["model", "method", "decoding", "cue", "subset", "tf", "ft", "mean", "
 def show() -> None:
     st.title("Misleading", anchor=False)
     with st.container(horizontal=True):
-        campaign = shared.choose_campaign()
-        rows = why.stored_rows(campaign, "misleading")
-        if rows.is_empty():
-            why.say_how(campaign, "diagnose misleading", needs=NEEDS)
-            return
-        suite = shared.choose("Suite", "suite", rows["suite"].unique(maintain_order=True).to_list())
-        rows = rows.filter(suite=suite)
+        campaign, suite, rows = why.choose_suite_of("misleading", needs=NEEDS)
         decoding = shared.choose("Decoding", "decoding", rows["decoding"].unique(maintain_order=True).to_list())
         cue = shared.choose("Template", "cue", rows["cue"].unique(maintain_order=True).to_list())
     mine = rows.filter(decoding=decoding, cue=cue)

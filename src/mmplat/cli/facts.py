@@ -9,6 +9,7 @@ import typer
 
 from mmplat.cli.interrupts import interruptible
 from mmplat.cli.options import KeepGoingOption, ResultsOption
+from mmplat.cli.writers import told
 
 app = typer.Typer(help="What is told about wrong options.", no_args_is_help=True)
 
@@ -27,19 +28,10 @@ def generate(
     """Let a model write two sentences about each wrong option of some suites, and check beside which questions they may stand."""
     from mmplat import artifacts
     from mmplat.cli.progress import bar
-    from mmplat.errors import CampaignFailed
     from mmplat.option_facts import generate as write
     from mmplat.option_facts import load, summary
 
     spec = load(config)
     with interruptible(), bar("facts", None) as advance:
         written = write(spec, artifacts.results(results), advance=advance)
-    for what, count in summary(written).items():
-        typer.echo(f"{what}: {count}")
-    typer.echo(f"{spec.out} is written.", err=True)
-    for failure in written.failures[:5]:
-        typer.echo(f"failed: {failure}", err=True)
-    if written.failures and not keep_going:
-        raise CampaignFailed(
-            f"Nothing was told about {len(written.failures)} options; every reply is kept. Mend the cause and run this again."
-        )
+    told(summary(written), spec.out, written.failures, "Nothing was told about {} options", keep_going=keep_going)

@@ -9,6 +9,7 @@ import typer
 
 from mmplat.cli.interrupts import interruptible
 from mmplat.cli.options import KeepGoingOption, ResultsOption
+from mmplat.cli.writers import told
 
 app = typer.Typer(help="Misleading instructions: notes, curated benchmarks, released data.", no_args_is_help=True)
 
@@ -27,21 +28,12 @@ def notes(
     """Write misleading and guiding notes on a suite, checked and with their provenance."""
     from mmplat import artifacts
     from mmplat.cli.progress import bar
-    from mmplat.errors import CampaignFailed
     from mmplat.misleading.notes import load, summary, write
 
     spec = load(config)
     with interruptible(), bar("notes", None) as advance:
         written = write(spec, artifacts.results(results), advance=advance)
-    for what, count in summary(written).items():
-        typer.echo(f"{what}: {count}")
-    typer.echo(f"{spec.out} is written.", err=True)
-    for failure in written.failures[:5]:
-        typer.echo(f"failed: {failure}", err=True)
-    if written.failures and not keep_going:
-        raise CampaignFailed(
-            f"{len(written.failures)} samples got no notes; every reply is kept. Mend the cause and run this again."
-        )
+    told(summary(written), spec.out, written.failures, "{} samples got no notes", keep_going=keep_going)
 
 
 @app.command()

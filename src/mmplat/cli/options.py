@@ -24,4 +24,7 @@ MinutesOption = Annotated[
         help="Cut the asking into jobs of about this length; 0: one job per model.  [default: as the plan was cut before]",
     ),
 ]
+MetricOption = Annotated[
+    str | None, typer.Option(help="Metric to rank by.  [default: expected_accuracy, where the campaign has it]")
+]
 DEFAULT_GRID = Path("config/grid.yaml")

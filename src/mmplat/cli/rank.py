@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from mmplat.cli.options import ResultsOption
+from mmplat.cli.options import MetricOption, ResultsOption
 
 
 def rank(
     campaign: Annotated[str, typer.Argument(help="Campaign to rank.")],
-    metric: Annotated[
-        str | None, typer.Option(help="Metric to rank by.  [default: expected_accuracy, where the campaign has it]")
-    ] = None,
+    metric: MetricOption = None,
     results: ResultsOption = None,
 ) -> None:
     """Write leaderboard.md, .html, .csv and .json of a campaign."""

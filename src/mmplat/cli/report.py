@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmplat.cli.options import ResultsOption
+from mmplat.cli.options import MetricOption, ResultsOption
 
 
 def report(
@@ -15,9 +15,7 @@ def report(
     output: Annotated[
         Path | None, typer.Option(help="File to write.  [default: leaderboard.html of the campaign]")
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric to rank by.  [default: expected_accuracy, where the campaign has it]")
-    ] = None,
+    metric: MetricOption = None,
     results: ResultsOption = None,
 ) -> None:
     """Write one HTML file with the leaderboard and the figures of the campaign's diagnostics, for people without access."""

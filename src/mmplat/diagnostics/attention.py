@@ -18,6 +18,7 @@ from mmplat.diagnostics.base import Diagnostic, title_of
 from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Measured
 from mmplat.errors import IncompatibleCell
+from mmplat.methods.base import WATCHED
 from mmplat.models import Ask, families
 from mmplat.models.identity import located
 from mmplat.preparing import load_picture
@@ -26,12 +27,11 @@ from mmplat.views import bind as bind_view
 
 AT_ONCE = 16
 """Items watched together: their attention mask is held in full."""
-WATCHING = "raised"
 """A view inside the network: where a family cannot make it, nothing there can be watched either."""
 
 
 def measure(pair: Measured, *, results: Results, items: int = 32, longest: int = 4) -> pl.DataFrame:
-    reason = families.get(pair.pair.model.family).unavailable(WATCHING)
+    reason = families.get(pair.pair.model.family).unavailable(WATCHED)
     if reason:
         raise IncompatibleCell(reason)
     model = _loaded(located(pair.pair.model, results).model_dump_json())

@@ -20,6 +20,7 @@ from mmplat.diagnostics.base import Diagnostic, named, title_of
 from mmplat.diagnostics.cgla import cgla_reconstructed, phrases
 from mmplat.diagnostics.differences import estimate
 from mmplat.diagnostics.figures import Panel, Point, Series, draw
+from mmplat.diagnostics.misleading_margins import ranks
 from mmplat.diagnostics.reading import Floats, Measured, Rows, Run
 from mmplat.errors import IncompatibleCell
 from mmplat.metrics.intervals import Z95
@@ -138,8 +139,9 @@ def _correlation(rows: pl.DataFrame) -> dict[str, float | None]:
 
 
 def _spearman(points: Floats) -> float:
-    ranks = pl.DataFrame(points, schema=["x", "y"]).select(pl.all().rank())
-    return float(np.corrcoef(ranks.to_numpy().T)[0, 1]) if min(map(len, map(set, ranks.to_numpy().T))) > 1 else np.nan
+    if (points.max(axis=0) == points.min(axis=0)).any():
+        return np.nan
+    return float(np.corrcoef(ranks(points[:, 0]), ranks(points[:, 1]))[0, 1])
 
 
 def panels(rows: pl.DataFrame) -> list[Panel]:

@@ -101,6 +101,17 @@ def _short(value: Value) -> Value:
     return content_id(value, length=6) if isinstance(value, str) and len(value) > 16 else value
 
 
+def whole_number(name: str, least: int) -> Callable[[Mapping[str, Value]], str | None]:
+    """Refuses a parameter that is no whole number, or a smaller one."""
+
+    def refuse(params: Mapping[str, Value]) -> str | None:
+        value = params[name]
+        allowed = isinstance(value, int) and value >= least
+        return None if allowed else f"{name} = {value!r}. Allowed: whole numbers from {least}"
+
+    return refuse
+
+
 def grey(value: int) -> Callable[[NDArray[Any], Mapping[str, Value], int], NDArray[Any]]:
     """A picture of one brightness, of the size of the original, so that tiling models keep their layout."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mmplat.records import Sample
-from mmplat.views.base import Preface, Value, ViewKind, catalog
+from mmplat.views.base import Preface, Value, ViewKind, catalog, whole_number
 
 DESCRIBE = "Describe this image in detail."
 """Our words, as is the length: CODE's own are not in our papers."""
@@ -14,12 +14,6 @@ LONGEST = 128
 
 def no_image(sample: Sample, params: Mapping[str, Value]) -> str | None:
     return None if sample.images else "it has no image to describe"
-
-
-def bad_length(params: Mapping[str, Value]) -> str | None:
-    longest = params["longest"]
-    allowed = isinstance(longest, int) and longest >= 1
-    return None if allowed else f"longest = {longest!r}. Allowed: whole numbers from 1"
 
 
 catalog.add(
@@ -43,6 +37,6 @@ catalog.add(
         defaults={"instruction": DESCRIBE, "longest": LONGEST},
         preface=lambda params: Preface(str(params["instruction"]), int(params["longest"])),
         misfit=no_image,
-        refuse=bad_length,
+        refuse=whole_number("longest", 1),
     ),
 )

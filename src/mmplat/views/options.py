@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mmplat.errors import IncompatibleCell
 from mmplat.records import Sample
 from mmplat.samples import MADE
-from mmplat.views.base import Value, ViewKind, catalog
+from mmplat.views.base import Value, ViewKind, catalog, whole_number
 
 
 def rotated(sample: Sample, params: Mapping[str, Value], seed: int) -> str:
@@ -52,12 +52,6 @@ def _listed(sample: Sample) -> list[re.Match[str]]:
     return list(re.finditer(r"(?<!\S)" + r"(\s+)".join(listed) + r"(?!\S)", sample.question))
 
 
-def bad_places(params: Mapping[str, Value]) -> str | None:
-    by = params["by"]
-    allowed = isinstance(by, int) and by >= 0
-    return None if allowed else f"by = {by!r}. Allowed: whole numbers from 0"
-
-
 catalog.add(
     "rotated-options",
     ViewKind(
@@ -67,6 +61,6 @@ catalog.add(
         defaults={"by": 1},
         rewrite=rotated,
         misfit=no_rotation,
-        refuse=bad_places,
+        refuse=whole_number("by", 0),
     ),
 )
