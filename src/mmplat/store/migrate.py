@@ -127,8 +127,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _revision(connection: Connection) -> str | None:
+    # The tables first: a store that another process brings up between the two questions is not taken for a foreign one.
+    tables = set(inspect(connection).get_table_names())
     revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+    if revision is None and tables - {"alembic_version"}:
         raise StoreError(
             f"{hidden(connection.engine.url)} holds tables, but none of mmplat's. "
             "Point MMPLAT_STORE_URL at an empty database, or unset it."
