@@ -1,4 +1,4 @@
-"""`streamlit run dashboard/app.py` for a lab: what the first reader would wait for is loaded before the server listens.
+"""`streamlit run dashboard/app.py` for a lab: what the first reader would wait for is done before the server listens.
 
 `python dashboard/serve.py [--server.port 8501 …]` takes what `streamlit run` takes.
 """
@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+APP = HERE / "app.py"
 LOADED = ("charts", "distributions", "listing", "run_parts", "sample_parts", "why")
 """Modules that some page imports, with all that they import."""
 
@@ -20,21 +22,18 @@ def main() -> None:
     warm()
     from streamlit.web import cli
 
-    sys.argv = ["streamlit", "run", str(HERE / "app.py"), *sys.argv[1:]]
+    sys.argv = ["streamlit", "run", str(APP), *sys.argv[1:]]
     cli.main()
 
 
 def warm() -> None:
+    """Imports what any page needs, and makes the first page once, without a browser: what it read and computed stays."""
     for name in LOADED:
         importlib.import_module(name)
-    import shared
+    from streamlit.testing.v1 import AppTest
 
-    from mmplat.errors import MmplatError
-
-    try:
-        shared.open_store()
-    except MmplatError as error:  # the page says it in words
-        print(f"mmplat: {error}", file=sys.stderr)
+    logging.getLogger("streamlit").setLevel(logging.ERROR)  # it would warn that there is no server yet
+    AppTest.from_file(str(APP), default_timeout=600).run()
 
 
 if __name__ == "__main__":

@@ -177,6 +177,39 @@ class Shelf:
         (folder / "response_template.json").write_text(json.dumps(self.mmhal_rows()))
         return {"path": str(folder)}
 
+    def llava_instruct(self) -> dict[str, Any]:
+        """Rows of the release: two about one picture, one about text alone, and one that no question opens."""
+        folder = self.root / "instruct"
+        told = [
+            ("000000033471", "coco/train2017/000000033471.jpg", ["human", "gpt", "human", "gpt"]),
+            ("000000033471", "coco/train2017/000000033471.jpg", ["human", "gpt"]),
+            ("wgByO4Y_0", None, ["human", "gpt"]),
+            ("VG_100K_2/2", "vg/VG_100K_2/2.jpg", ["gpt", "human"]),
+        ]
+        rows = []
+        for number, (name, image, turns) in enumerate(told):
+            ending = "Answer the question using a single word or phrase."
+            values = {"human": f"<image>\nWhat is {number}?\n{ending}", "gpt": f"A {number}. "}
+            row = {"id": name, "conversations": [{"from": who, "value": values[who]} for who in turns]}
+            rows.append({**row, "image": image} if image else row)
+            if image:
+                write_picture(folder / image, number)
+        file = folder / "llava_v1_5_mix665k.json"
+        file.write_text(json.dumps(rows), encoding="utf-8")
+        return {"path": str(file), "images": str(folder)}
+
+    def textcaps(self) -> dict[str, Any]:
+        folder = self.root / "textcaps"
+        rows = [
+            {"image_id": image, "caption_str": f"{text} of {image}", "caption_id": at}
+            for at, (image, text) in enumerate([("a1", "A sign"), ("b2", "A bus"), ("a1", "A red sign")])
+        ]
+        for image in ("a1", "b2"):
+            write_picture(folder / "train_images" / f"{image}.jpg", ord(image[0]))
+        file = folder / "TextCaps_0.1_train.json"
+        file.write_text(json.dumps({"dataset_name": "textcaps", "data": rows}), encoding="utf-8")
+        return {"path": str(file), "images": str(folder / "train_images")}
+
     def coco(self) -> dict[str, Any]:
         folder = self.root / "coco"
         images = [{"id": n, "file_name": f"COCO_val2014_{n:012}.jpg"} for n in range(4)]
