@@ -70,7 +70,8 @@ class Campaign:
         grid = self.folder / "grid.yaml"
         if not grid.exists():
             grid.write_text(self.grid.replace("PAUSE", str(self.pause_s)))
-        resources = [f"ask:{name}={value}" for name, value in self.resources.items()]
+        jobs = ("ask", "fine_tune")
+        resources = [f"{job}:{name}={value}" for job in jobs for name, value in self.resources.items()]
         command = [
             *(
                 str(BIN / "snakemake"),
@@ -80,7 +81,7 @@ class Campaign:
                 str(ROOT / "profiles/slurm"),
             ),
             *("--directory", str(self.folder), "--seconds-between-status-checks", "1", "--latency-wait", "5"),
-            *("--set-resources", *resources, "--set-threads", "ask=1", *more),
+            *("--set-resources", *resources, "--set-threads", *(f"{job}=1" for job in jobs), *more),
             *(["--until", until] if until else []),
             *("--config", f"grid={grid}", f"results={self.results.root}"),
         ]
