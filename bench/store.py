@@ -25,7 +25,8 @@ import generate
 
 from mmplat.artifacts import Results, write_json
 from mmplat.leaderboard import connect, query, ranking
-from mmplat.leaderboard.comparing import compare, with_rank_ranges
+from mmplat.leaderboard.comparing import compare
+from mmplat.leaderboard.ranges import with_rank_ranges
 from mmplat.store import publish
 
 MODELS = tuple(f"model-{at:02d}" for at in range(20))

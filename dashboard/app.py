@@ -27,18 +27,25 @@ TIGHT = (
 SCREENS = Path(__file__).parent / "screens"
 
 
+@st.cache_resource(show_spinner=False)
+def docstring(path: str) -> str | None:
+    """Of a page; parsed once, and not whenever this script runs."""
+    return ast.get_docstring(ast.parse(Path(path).read_text(encoding="utf-8")))
+
+
 @cache
-def titles() -> dict[str, str]:
-    """File → title: what a page's docstring says before its colon."""
-    said = {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in SCREENS.glob("*.py")}
-    return {stem: (text or stem).partition(":")[0] for stem, text in sorted(said.items())}
+def told() -> dict[str, tuple[str, str]]:
+    """File → (title, what the page shows): what its docstring says before and after the first colon."""
+    said = {path.stem: docstring(str(path)) for path in SCREENS.glob("*.py")}
+    parts = {stem: (text or stem).partition(":") for stem, text in sorted(said.items())}
+    return {stem: (title, shows.strip()) for stem, (title, _, shows) in parts.items()}
 
 
 def registry() -> dict[str, list[st.Page]]:
     # No icons on pages: the browser would fetch the one of the open page from a font server, as its favicon.
     named = {stem for stems in SECTIONS.values() for stem in stems}
-    sections = {heading: [stem for stem in stems if stem in titles()] for heading, stems in SECTIONS.items()}
-    sections["Lab"] += [stem for stem in titles() if stem not in named]
+    sections = {heading: [stem for stem in stems if stem in told()] for heading, stems in SECTIONS.items()}
+    sections["Lab"] += [stem for stem in told() if stem not in named]
     return {heading: [page(stem) for stem in stems] for heading, stems in sections.items() if stems}
 
 
@@ -46,10 +53,17 @@ def page(stem: str) -> st.Page:
     is_first = stem == SECTIONS[""][0]
     return st.Page(
         f"screens/{stem}.py",
-        title=titles()[stem],
+        title=told()[stem][0],
         url_path=None if is_first else stem.replace("_", "-"),
         default=is_first,
     )
+
+
+def head(title: str) -> None:
+    """The same on every page: what it is called, and in one line what it shows."""
+    st.title(title, anchor=False)
+    shows = dict(told().values())[title]
+    st.caption(shows[:1].upper() + shows[1:])
 
 
 st.set_page_config(page_title="mmplat", layout="wide")
@@ -58,6 +72,7 @@ shared.require_login()  # outside of everything that goes on after an error
 chosen = st.navigation(registry(), position="top")
 with shared.address(), shared.errors_in_words():
     if chosen.url_path in WORKS_WHILE_EMPTY or shared.has_runs():
+        head(chosen.title)
         chosen.run()
     else:
         shared.say_how_to_begin()

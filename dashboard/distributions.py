@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -14,6 +15,8 @@ from mmplat import leaderboard
 from mmplat.leaderboard import pages
 
 Row = dict[str, Any]
+RIGHT, WRONG = "✓", "✗"
+MARKS = pl.when(pl.col("correct")).then(pl.lit(RIGHT)).when(pl.col("correct").not_()).then(pl.lit(WRONG))
 
 
 def parts(rows: list[Row], labels: list[str]) -> pl.DataFrame:
@@ -27,6 +30,14 @@ def parts(rows: list[Row], labels: list[str]) -> pl.DataFrame:
             left += share
     schema = ["row", "label", "share", "position", "middle", "detail"]
     return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def marked(name: str, answer: Row) -> str:
+    return f"{RIGHT if answer['correct'] else WRONG} {name}"
+
+
+def verdict(answer: Row) -> str:
+    return f"answers {answer['answer'] or charts.NO_LABEL}: {'right' if answer['correct'] else 'wrong'}"
 
 
 def show_views(run: Row, sample: Row) -> None:
@@ -49,9 +60,10 @@ def show_views(run: Row, sample: Row) -> None:
     ]  # fmt: skip
     names = [row["row"] for row in rows]
     chart = charts.distributions(
-        parts(rows, sample["labels"]), rows=names, labels=sample["labels"], title="probability among the labels"
-    )
-    st.altair_chart(chart, width="stretch")
+        parts(rows, sample["labels"]), rows=names, labels=sample["labels"], title="probability among the labels",
+        gold=sample["gold"],
+    )  # fmt: skip
+    drawing.draw(chart)
     st.caption("In brackets: the mass of all labels, which is the probability that the model says one of them at all.")
     table = evidence.select("view", "label_mass", "margin", "near_tie", *label_columns(sample["labels"]))
     listing.aside(table, f"views-{run['model']}-{sample['sample_id']}")
@@ -72,24 +84,27 @@ def show_methods(run: Row, sample: Row) -> None:
     labels = [*sample["labels"], charts.NO_LABEL]
     rows = [
         {
-            "row": f"{each['method']} · seed {each['seed']}" if each["method"] in twins else each["method"],
+            "row": marked(
+                f"{each['method']} · seed {each['seed']}" if each["method"] in twins else each["method"], each
+            ),
             "shares": [*each["probs"], each["p_other"]],
-            "detail": f"answers {each['answer'] or 'no label'}: {'right' if each['correct'] else 'wrong'}",
+            "detail": verdict(each),
         }
         for each in decided.to_dicts()
     ]
     if rows:
         names = [row["row"] for row in rows]
-        chart = charts.distributions(parts(rows, labels), rows=names, labels=labels, title="probability of each answer")
-        st.altair_chart(chart, width="stretch")
-    marks = pl.when(pl.col("correct")).then(pl.lit("✓")).when(pl.col("correct").not_()).then(pl.lit("✗"))
+        chart = charts.distributions(
+            parts(rows, labels), rows=names, labels=labels, title="probability of each answer", gold=sample["gold"]
+        )
+        drawing.draw(chart)
     table = answers.select(
-        "method", "seed", "answer", marks.alias("right"), *label_columns(sample["labels"]),
+        "method", "seed", "answer", MARKS.alias("right"), *label_columns(sample["labels"]),
         pl.col("p_other").alias(f"p({charts.NO_LABEL})"), "error",
     )  # fmt: skip
     dull = [name for name, varies in (("seed", several), ("error", answers["error"].count() > 0)) if not varies]
     table = table.drop(dull)
-    st.caption("Under the decoding chosen above.")
+    st.caption("Under the decoding chosen above; ✓ is right, ✗ is wrong.")
     listing.aside(table, f"answers-{run['model']}-{sample['sample_id']}-{run['decoding']}")
 
 

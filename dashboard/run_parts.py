@@ -46,6 +46,7 @@ def show(run: Row) -> None:
 
 def facts(run: Row) -> pl.DataFrame:
     known = {name.replace("_", " "): run[name] for name in FACTS}
+    known["seconds"] = None if run["seconds"] is None else f"{run['seconds']:.2f}"
     known |= {
         "suite preparation": run["suite_key"],
         "model identity": run["model_key"],

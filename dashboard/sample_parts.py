@@ -7,6 +7,8 @@ from typing import Any
 
 import charts
 import distributions
+import drawing
+import listing
 import numpy as np
 import polars as pl
 import shared
@@ -68,7 +70,7 @@ def show_conditions(run: Row, sample_id: str) -> None:
         for place, row in zip(st.columns(ABREAST, gap="medium"), rows[at : at + ABREAST], strict=False):
             with place.container(border=True):
                 show_condition(row, rows[0])
-    draw_answers([row for row in rows if row["probs"]])
+    draw_answers([row for row in rows if row["probs"]], f"conditions-{run['model']}-{run['method']}-{sample_id}")
 
 
 def show_condition(row: Row, unchanged: Row) -> None:
@@ -82,25 +84,27 @@ def show_condition(row: Row, unchanged: Row) -> None:
     if row["run_id"] is None:
         st.caption("Not answered by this method and decoding.")
     else:
-        verdict = "right" if row["correct"] else "wrong"
-        st.text(f"answers {row['answer'] or 'no label'}: {verdict} (gold {row['gold']})")
+        st.text(f"{distributions.verdict(row)} (gold {row['gold']})")
 
 
-def draw_answers(rows: list[Row]) -> None:
+def draw_answers(rows: list[Row], name: str) -> None:
     """Only where all have the same labels: conditions change what is shown, not what may be answered."""
     if not rows or len({tuple(row["labels"]) for row in rows}) > 1:
         return
     labels = [*rows[0]["labels"], charts.NO_LABEL]
     drawn = [
         {
-            "row": row["condition"] or AS_IT_IS,
+            "row": distributions.marked(row["condition"] or AS_IT_IS, row),
             "shares": [*row["probs"], row["p_other"]],
-            "detail": f"answers {row['answer'] or 'no label'}: {'right' if row['correct'] else 'wrong'}",
+            "detail": distributions.verdict(row),
         }
         for row in rows
     ]
     parts = distributions.parts(drawn, labels)
     names = [row["row"] for row in drawn]
-    st.altair_chart(
-        charts.distributions(parts, rows=names, labels=labels, title="probability of each answer"), width="stretch"
-    )
+    drawing.draw(charts.distributions(parts, rows=names, labels=labels, title="probability of each answer"))
+    table = pl.DataFrame(rows, infer_schema_length=None).select(
+        pl.col("condition").replace("", AS_IT_IS).fill_null(AS_IT_IS), "gold", "answer", distributions.MARKS.alias("right"),
+        *distributions.label_columns(labels[:-1]), pl.col("p_other").alias(f"p({charts.NO_LABEL})"),
+    )  # fmt: skip
+    listing.aside(table, name)

@@ -5,25 +5,19 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
-import logging
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-APP = HERE / "app.py"
+import streamlit as st
+from streamlit import config, logger
+
+APP = Path(__file__).with_name("app.py")
 LOADED = ("charts", "distributions", "listing", "run_parts", "sample_parts", "why")
 """Modules that some page imports, with all that they import."""
-
-
-def main() -> None:
-    # Streamlit looks for .streamlit/config.toml in the working folder, and puts the script's folder on the path.
-    sys.path.insert(0, str(HERE))
-    warm()
-    from streamlit.web import cli
-
-    sys.argv = ["streamlit", "run", str(APP), *sys.argv[1:]]
-    cli.main()
+WITHIN_S = 600
+"""How long the first page may take: as long as reading the largest store does."""
 
 
 def warm() -> None:
@@ -32,9 +26,24 @@ def warm() -> None:
         importlib.import_module(name)
     from streamlit.testing.v1 import AppTest
 
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # it would warn that there is no server yet
-    AppTest.from_file(str(APP), default_timeout=600).run()
+    AppTest.from_file(str(APP), default_timeout=WITHIN_S).run()
+    # Streamlit collects garbage after every run of a page: what was made so far is none, and is never looked at again.
+    gc.freeze()
+
+
+def main() -> None:
+    # Streamlit looks for .streamlit/config.toml in the working folder, puts this folder on the path, reads the options, imports
+    # this file by its name, and serves the `app` that it finds there.
+    from streamlit.web import cli
+
+    sys.argv = ["streamlit", "run", __file__, *sys.argv[1:]]
+    cli.main()
 
 
 if __name__ == "__main__":
     main()
+else:
+    logger.set_log_level("ERROR")  # it would warn that there is no server yet
+    warm()
+    logger.set_log_level(config.get_option("logger.level").upper())
+app = st.App(str(APP))

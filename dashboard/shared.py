@@ -207,7 +207,7 @@ def _kept(name: str) -> list[str]:
 
 def literal(text: str) -> str:
     """Text from data where Streamlit knows Markdown alone: the label of a select box."""
-    return re.sub(r"([^A-Za-z0-9\s])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # Markdown escapes ASCII punctuation alone
 
 
 def axis(axes: pl.DataFrame, name: str) -> list[str]:

@@ -41,7 +41,6 @@ LOOKS = {
 
 
 def show() -> None:
-    st.title("Campaigns", anchor=False)
     names = progress.campaigns(shared.results())
     if not names:
         shared.say_how_to_begin()

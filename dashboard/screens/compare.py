@@ -18,7 +18,6 @@ SIDES = {"first": listing.number("A", format="%.3f"), "second": listing.number("
 
 
 def show() -> None:
-    st.title("Compare", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -16,7 +17,6 @@ KINDS = ["method", "control"]
 
 
 def show() -> None:
-    st.title("Debiasing", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
@@ -30,7 +30,7 @@ def show() -> None:
         return
     table = table.with_columns(
         row="method",
-        named=pl.col("front") | pl.col("control"),
+        named=said_at_its_point(table),
         series=pl.when("control").then(pl.lit("control")).otherwise(pl.lit("method")),
     )
     show_gains(table, f"gains-{campaign}-{model}-{suite}-{decoding}-{metric}")
@@ -41,6 +41,15 @@ def show() -> None:
     with right:
         show_confidence(campaign, model, suite, methods)
     show_calibration(campaign, model, suite, methods)
+
+
+def said_at_its_point(table: pl.DataFrame) -> pl.Expr:
+    """Methods that nothing beats, and controls, have their names; several at one point share one text, so that it can be read."""
+    is_named = pl.col("front") | pl.col("control")
+    point = (is_named, "passes_per_sample", pl.col("gain").round(3))
+    others = pl.len().over(*point) - 1
+    said = pl.when(others > 0).then(pl.format("{} and {} more", "method", others)).otherwise("method")
+    return pl.when(is_named & (pl.int_range(pl.len()).over(*point) == 0)).then(said)
 
 
 def choose_methods(table: pl.DataFrame) -> list[str]:
@@ -54,9 +63,7 @@ def choose_methods(table: pl.DataFrame) -> list[str]:
 def show_gains(table: pl.DataFrame, name: str) -> None:
     st.subheader("Gain over naive", anchor=False)
     drawn = table.filter(pl.col("method") != pages.BASELINE).drop_nulls("gain")
-    st.altair_chart(
-        charts.intervals(drawn, title="gain", value="gain", colour="series", names=KINDS, zero=True), width="stretch"
-    )
+    drawing.draw(charts.intervals(drawn, title="gain", value="gain", colour="series", names=KINDS, zero=True))
     st.caption(
         "Paired on the samples that both answered; 95 % intervals, clustered by image. A control shows what a gain is worth: "
         "apc-only has the mask of the contrastive methods and no contrast, threshold-shift only says yes as often as another "
@@ -82,7 +89,7 @@ def show_costs(table: pl.DataFrame) -> None:
     st.subheader("Cost against gain", anchor=False)
     drawn = table.drop_nulls(["gain", "passes_per_sample"])
     chart = charts.scatter(drawn, x="passes_per_sample", y="gain", x_title="forward passes per sample", y_title="gain")
-    st.altair_chart(chart, width="stretch")
+    drawing.draw(chart)
     st.caption(
         "Blue: no other method gains as much for fewer passes. A cell's passes are those that it needs when run alone."
     )
@@ -104,7 +111,7 @@ def show_confidence(campaign: str, model: str, suite: str, methods: list[str]) -
         y_title="gain",
         zero=True,
     )
-    st.altair_chart(chart, width="stretch")
+    drawing.draw(chart)
     st.caption(
         f"Bins hold equally many samples; under {rows['decoding'][0]}. A gain among unsure answers alone mends ties."
     )
@@ -123,12 +130,18 @@ def show_calibration(campaign: str, model: str, suite: str, methods: list[str]) 
         why.with_ends(rows.filter(pl.col("bin").is_null()), "ece").with_columns(row="method"),
     )
     left, right = st.columns(2, gap="large")
-    chart = charts.curves(curve, x="confidence", title="confidence", names=methods, colour="method", y_title="accuracy")
-    left.altair_chart(chart, width="stretch")
+    chart = charts.curves(
+        curve, x="confidence", title="confidence", names=methods, colour="method", y_title="accuracy", diagonal=True
+    )
+    drawing.draw(chart, left)
     drawn = errors.drop("value").rename({"ece": "value"}).drop_nulls("value").sort("value")
-    right.altair_chart(charts.intervals(drawn, title="expected calibration error", zero=True), width="stretch")
-    columns = ["method", "value", "interval", "n"]
-    listing.aside(listing.with_texts(drawn), f"calibration-{campaign}-{model}-{suite}", columns=columns)
+    drawing.draw(charts.intervals(drawn, title="expected calibration error", zero=True), right)
+    st.caption(
+        "On the dashed line, answers are right as often as they are sure. Right: how far a method is from it on average."
+    )
+    columns = ["method", "bin", "confidence", "accuracy", "error", "interval", "n"]
+    every = pl.concat([drawn.rename({"value": "error"}), curve.rename({"value": "accuracy"})], how="diagonal_relaxed")
+    listing.aside(listing.with_texts(every), f"calibration-{campaign}-{model}-{suite}", columns=columns)
 
 
 show()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -24,7 +25,6 @@ OVER = {"over_sample": "over sampling", "over_greedy": "over greedy"}
 
 
 def show() -> None:
-    st.title("Decoding", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
@@ -63,7 +63,7 @@ def show_sweeps(swept: pl.DataFrame, metric: str, models: list[str]) -> None:
             y_title=metric,
             log=name == "top_k",
         )
-        place.altair_chart(chart, width="stretch")
+        drawing.draw(chart, place)
     st.caption(
         "A temperature of 0 is greedy, a top-p of 1 plain sampling. Bars are 95 % intervals; point at a dot for n."
     )
@@ -80,7 +80,7 @@ def show_every(swept: pl.DataFrame, metric: str, models: list[str]) -> None:
     several = swept["model"].n_unique() > 1
     row = pl.concat_str("model", "decoding", separator=" · ") if several else pl.col("decoding")
     drawn = swept.drop_nulls("value").with_columns(row=row).head(charts.ROWS)
-    st.altair_chart(charts.intervals(drawn, title=metric, colour="model", names=models), width="stretch")
+    drawing.draw(charts.intervals(drawn, title=metric, colour="model", names=models))
     if swept.height > drawn.height:
         st.caption(f"The best {drawn.height} of {swept.height:,} are drawn; the table has them all.")
 
@@ -104,7 +104,7 @@ def show_best(campaign: str, method: str) -> None:
     for title, place in zip(names, st.columns(len(names), gap="large"), strict=True):
         drawn = lead.filter(against=title)
         if drawn.height:
-            place.altair_chart(charts.intervals(drawn, title=f"lead {title}", value="gain", zero=True), width="stretch")
+            drawing.draw(charts.intervals(drawn, title=f"lead {title}", value="gain", zero=True), place)
     columns = [
         "model",
         "suite",

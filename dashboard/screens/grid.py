@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import run_parts
@@ -19,7 +20,6 @@ SURE = 0.05
 
 
 def show() -> None:
-    st.title("Grid", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
@@ -55,7 +55,7 @@ def draw(drawn: pl.DataFrame, decodings: list[str], shown: str, *, key: str) -> 
     drawn = drawn.with_columns(label=label(drawn, differs))
     methods = drawn["method"].unique(maintain_order=True).to_list()
     chart = charts.heatmap(drawn, methods=methods, decodings=decodings, diverging=differs)
-    event = st.altair_chart(chart, width="stretch", on_select="rerun", selection_mode=charts.CLICKED, key=f"heat {key}")
+    event = drawing.draw(chart, on_select="rerun", selection_mode=charts.CLICKED, key=f"heat {key}")
     found = event.selection.get(charts.CLICKED) or []
     if not found:
         return None

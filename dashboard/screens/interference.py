@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -36,7 +37,6 @@ COLUMNS = [
 
 
 def show() -> None:
-    st.title("Interference", anchor=False)
     with st.container(horizontal=True):
         campaign, suite, rows = why.choose_suite_of("interference", needs=NEEDS)
         method = shared.choose("Method", "method", rows["method"].unique(maintain_order=True).to_list())
@@ -50,15 +50,19 @@ def show() -> None:
 def show_drops(rows: pl.DataFrame, models: list[str]) -> None:
     """The worst condition is the headline; each model's conditions stand beside it."""
     st.subheader("Accuracy lost under each condition", anchor=False)
-    drawn = why.with_ends(rows, "drop").with_columns(row=pl.format("{} · {}", "condition", "model"), difference="drop")
-    drawn = drawn.sort("condition", pl.col("model").replace_strict(models, range(len(models)), return_dtype=pl.Int64))
-    chart = charts.intervals(drawn, title="accuracy lost", value="drop", colour="model", names=models, zero=True)
-    st.altair_chart(chart, width="stretch")
+    is_worst = pl.col("condition").str.starts_with(WORST)
+    row = pl.when(is_worst).then(pl.lit("the worst of them")).otherwise("condition")
+    drawn = why.with_ends(rows, "drop").with_columns(row=row, difference="drop")
+    drawn = drawn.sort(~is_worst, maintain_order=True)
+    chart = charts.intervals(
+        drawn, title="accuracy lost", value="drop", colour="model", names=models, zero=True, beside=True
+    )
+    drawing.draw(chart)
     reference = rows["reference"][0]
     st.caption(
         f"Lost against the clean reference `{reference}`, under {rows['decoding'][0]}, paired on the samples that were answered "
-        "under every condition; right of zero is worse. `worst:` is the worst named condition, and its interval admits that it "
-        "was selected. Models before and after training stand beside each other."
+        "under every condition; right of zero is worse. Which condition is the worst may differ from model to model (point at it); "
+        "its interval admits that it was selected. Models before and after training stand beside each other."
     )
 
 
@@ -75,18 +79,14 @@ def show_flips(rows: pl.DataFrame, models: list[str]) -> None:
             for name, title in FLIPS.items()
         ]
     )  # fmt: skip
-    chart = charts.bars(
-        long,
-        value="value",
-        title="share of all answers",
-        names=list(FLIPS.values()),
-        rows=mine["condition"].to_list(),
-        part=2,
+    chart = charts.intervals(
+        long, title="share of all answers", colour="series", names=list(FLIPS.values()), zero=True, beside=True
     )
-    left.altair_chart(chart, width="stretch")
+    drawing.draw(chart, left)
     one = mine.filter(condition=condition).row(0, named=True)
+    counted = moved(one)
     chart = charts.counts(
-        moved(one),
+        counted,
         x="second",
         y="first",
         columns=[RIGHT, WRONG],
@@ -94,8 +94,14 @@ def show_flips(rows: pl.DataFrame, models: list[str]) -> None:
         x_title=condition,
         y_title="clean",
     )
-    right.altair_chart(chart, width="stretch")
+    drawing.draw(chart, right)
     right.caption(f"How many of {one['n']:,} answers went from where to where under {condition}.")
+    with right:
+        listing.aside(
+            counted,
+            f"flips-{model}-{condition}",
+            looks={"first": listing.words("clean"), "second": listing.words("under it")},
+        )
 
 
 def moved(one: dict[str, float]) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import run_parts
@@ -25,7 +26,6 @@ OPTIONAL = {
 
 
 def show() -> None:
-    st.title("Leaderboard", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
@@ -100,7 +100,7 @@ def filtered(table: pl.DataFrame, wanted: dict[str, list[str]]) -> pl.DataFrame:
 
 
 def named(table: pl.DataFrame) -> pl.DataFrame:
-    """`row`: what tells the rows apart, and no more."""
+    """`row`: what tells the drawn rows apart, and no more; `in_common` says the rest."""
     parts = [pl.col(name) for name in CELL if table[name].n_unique() > 1] or [pl.col("method")]
     if "seed" in table.columns:
         parts.append(pl.when(pl.len().over(CELL) > 1).then(pl.format("seed {}", "seed")))
@@ -111,19 +111,19 @@ def show_suite(
     campaign: str, suite: str, metric: str, before: str | None, wanted: dict[str, list[str]], extra: list[str]
 ) -> None:
     every = shared.read(standings.standings, campaign, suite, metric=metric, before=before)
-    table = named(listing.with_texts(filtered(every, wanted)))
+    table = listing.with_texts(filtered(every, wanted))
     if table.is_empty():
         st.info("No run has all that is chosen above.")
         return
-    top = table.filter(pl.col("value").is_not_null()).head(DRAWN)
+    top = named(table.filter(pl.col("value").is_not_null()).head(DRAWN))
     if not top.is_empty():
         # Of all models, so that a filter changes nobody's colour.
         models = shared.axis(shared.read(pages.axes, campaign), "models")
         chart = charts.intervals(
             top, title=metric, colour="model" if len(models) <= charts.MANY else None, names=models
         )
-        st.altair_chart(chart, width="stretch")
-    say_what_is_listed(table, top.height)
+        drawing.draw(chart)
+    say_what_is_listed(table, top)
     columns = [
         "rank",
         "ranks",
@@ -139,7 +139,7 @@ def show_suite(
     ]
     picked = listing.show(
         table, f"leaderboard-{campaign}-{suite}-{metric}", columns=worth_a_column(table, columns) + extra, metric=metric,
-        key=f"rows {campaign} {suite} {metric}", everything=table.drop("row", "interval", "ranks"),
+        key=f"rows {campaign} {suite} {metric}", everything=table.drop("interval", "ranks"),
     )  # fmt: skip
     if picked is None:
         st.caption("Select a row to see all metrics of its run by group, its settings, and the versions behind it.")
@@ -155,10 +155,15 @@ def worth_a_column(table: pl.DataFrame, columns: list[str]) -> list[str]:
     return [name for name in columns if name in table.columns and name not in dull]
 
 
-def say_what_is_listed(table: pl.DataFrame, drawn: int, first: str = "") -> None:
-    said = f"The best {drawn} of {table.height:,} rows are drawn; the table has them all."
-    if table.height <= drawn:
-        said = "The table of what is drawn:"
+def in_common(drawn: pl.DataFrame) -> str:
+    names = [shared.literal(drawn[name][0]) for name in CELL if drawn[name].n_unique() == 1]
+    return f" (all {' · '.join(names)})" if names and drawn.height > 1 else ""
+
+
+def say_what_is_listed(table: pl.DataFrame, drawn: pl.DataFrame, first: str = "") -> None:
+    said = f"The best {drawn.height} of {table.height:,} rows{in_common(drawn)} are drawn; the table has them all."
+    if table.height <= drawn.height:
+        said = f"The table of what is drawn{in_common(drawn)}:"
     st.caption(first + said + " Intervals are 95 %, clustered by image.")
 
 
@@ -167,18 +172,18 @@ def show_all_suites(
 ) -> None:
     """The mean over suites, and the suites that it is the mean of: as the big leaderboards show it."""
     every = shared.read(standings.over_all_suites, campaign, metric, before=before, by_robust=by_robust)
-    table = named(filtered(every, wanted))
+    table = filtered(every, wanted)
     if table.is_empty():
         st.info("No run has all that is chosen above.")
         return
-    top = table.head(DRAWN)
+    top = named(table.head(DRAWN))
     suites = shared.axis(shared.read(pages.axes, campaign), "suites")
     board = filtered(
         shared.read(pages.board, campaign, metric=metric),
         {name: wanted[name] for name in ("models", "methods", "decodings")},
     )
     drawn = board.join(top.select(*CELL, "row"), on=CELL, how="inner").filter(pl.col("value").is_not_null())
-    st.altair_chart(charts.across_suites(top, drawn, suites=suites, metric=metric), width="stretch")
+    drawing.draw(charts.across_suites(top, drawn, suites=suites, metric=metric))
     columns = [
         "rank",
         *CELL,
@@ -200,10 +205,10 @@ def show_all_suites(
         columns.remove("suites_missing")
     if "change" not in table.columns or not table["change"].count():
         columns.remove("change")
-    say_what_is_listed(table, top.height, "Dots are suites, the grey tick is their mean. ")
+    say_what_is_listed(table, top, "Dots are suites, the grey tick is their mean. ")
     listing.show(
         table, f"leaderboard-{campaign}-all-{metric}", columns=[name for name in columns if name in table.columns],
-        metric=metric, everything=table.drop("row"),
+        metric=metric, everything=table,
     )  # fmt: skip
     st.caption(f"{standings.ROBUST}. Neither has an interval: suites are no sample of anything, and the lowest of noisy numbers "
                "is biased low. n, passes and seconds are sums.")  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import altair as alt
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -18,13 +20,14 @@ COLUMNS = ["model", "method", "decoding", "cue", "subset", "tf", "ft", "mean", "
 
 
 def show() -> None:
-    st.title("Misleading", anchor=False)
     with st.container(horizontal=True):
         campaign, suite, rows = why.choose_suite_of("misleading", needs=NEEDS)
         decoding = shared.choose("Decoding", "decoding", rows["decoding"].unique(maintain_order=True).to_list())
         cue = shared.choose("Template", "cue", rows["cue"].unique(maintain_order=True).to_list())
     mine = rows.filter(decoding=decoding, cue=cue)
-    whole = mine.filter(subset=WHOLE).with_columns(row=pl.format("{} · {}", "model", "method"))
+    whole = mine.filter(subset=WHOLE)
+    several = whole["method"].n_unique() > 1
+    whole = whole.with_columns(row=pl.format("{} · {}", "model", "method") if several else "model")
     show_rates(whole)
     show_accuracies(whole)
     show_groups(mine)
@@ -42,13 +45,15 @@ def long(rows: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
     ).drop_nulls("value")
 
 
+def chart_of(rows: pl.DataFrame, names: dict[str, str], title: str, *, zero: bool) -> alt.LayerChart:
+    order = pl.col("row").replace_strict(rows["row"].to_list(), range(rows.height), return_dtype=pl.Int64)
+    table = long(rows, names).sort(order, maintain_order=True)
+    return charts.intervals(table, title=title, colour="series", names=list(names.values()), zero=zero, beside=True)
+
+
 def show_rates(rows: pl.DataFrame) -> None:
     st.subheader("Answers that follow the cue", anchor=False)
-    names = list(RATES.values())
-    chart = charts.bars(
-        long(rows, RATES), value="value", title="share of answers that turn", names=names, rows=rows["row"].to_list()
-    )
-    st.altair_chart(chart, width="stretch")
+    drawing.draw(chart_of(rows, RATES, "share of answers that turn", zero=True))
     st.caption(
         "T→F: of the answers that were right, how many turn wrong under a cue that names a wrong answer. F→T: of those that were "
         "wrong, how many turn right under a cue that names the right one. Without a cue: the same question asked once more. "
@@ -58,11 +63,7 @@ def show_rates(rows: pl.DataFrame) -> None:
 
 def show_accuracies(rows: pl.DataFrame) -> None:
     st.subheader("Accuracy with true, false and no cue", anchor=False)
-    names = list(ACCURACIES.values())
-    chart = charts.bars(
-        long(rows, ACCURACIES), value="value", title="accuracy", names=names, rows=rows["row"].to_list()
-    )
-    st.altair_chart(chart, width="stretch")
+    drawing.draw(chart_of(rows, ACCURACIES, "accuracy", zero=False))
 
 
 def show_groups(rows: pl.DataFrame) -> None:
@@ -75,14 +76,7 @@ def show_groups(rows: pl.DataFrame) -> None:
         method = shared.choose("Method", "method", groups["method"].unique(maintain_order=True).to_list())
     mine = groups.filter(model=model, method=method).with_columns(row="subset")
     pair = {name: RATES[name] for name in ("tf", "ft")}
-    chart = charts.bars(
-        long(mine, pair),
-        value="value",
-        title="share of answers that turn",
-        names=list(pair.values()),
-        rows=mine["subset"].to_list(),
-    )
-    st.altair_chart(chart, width="stretch")
+    drawing.draw(chart_of(mine, pair, "share of answers that turn", zero=True))
 
 
 show()

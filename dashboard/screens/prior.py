@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -17,7 +18,6 @@ SHARES = {"mass": "share of the whole segment", "per_token": "share of one of it
 
 
 def show() -> None:
-    st.title("Language prior", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
@@ -42,7 +42,7 @@ def show_lean(campaign: str, model: str) -> None:
     chart = charts.intervals(
         drawn.sort("value", descending=True).head(charts.ROWS), title="lean on the prior", zero=True
     )
-    st.altair_chart(chart, width="stretch")
+    drawing.draw(chart)
     st.caption(
         "Lean = (accuracy without image − chance) / (accuracy − chance), with Fieller's interval: 0, the image is needed; 1, "
         "nothing is lost without it. Negative: the prior misleads."
@@ -64,12 +64,12 @@ def show_answers(campaign: str, model: str, suite: str) -> None:
     drawn = drawn.with_columns(
         row="answer", low=(pl.col("mean") - pl.col("sd")).clip(0), high=(pl.col("mean") + pl.col("sd")).clip(0, 1)
     )
-    st.altair_chart(
-        charts.bars(
-            drawn, value="mean", title="mean probability ± sd over questions", names=views, colour="view", rows=answers
-        ),
-        width="stretch",
-    )
+    order = pl.col("answer").replace_strict(answers, range(len(answers)), return_dtype=pl.Int64)
+    chart = charts.intervals(
+        drawn.sort(order, maintain_order=True), value="mean", title="mean probability ± sd over questions", colour="view",
+        names=views, zero=True, beside=True,
+    )  # fmt: skip
+    drawing.draw(chart)
     listing.aside(
         rows, f"prior-{campaign}-{model}-{suite}", columns=["rank", "answer", "view", "mean", "sd", "untold", "n"]
     )
@@ -96,7 +96,7 @@ def show_attention(campaign: str, model: str, suite: str) -> None:
             band=False,
             zero=True,
         )
-        place.altair_chart(chart, width="stretch")
+        drawing.draw(chart, place)
     listing.aside(
         rows,
         f"attention-{campaign}-{model}-{suite}",

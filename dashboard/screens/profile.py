@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -11,13 +12,11 @@ import streamlit as st
 from mmplat.leaderboard import pages, profiles
 
 MODELS = 4
-LONGEST_NAME = 26
 FEWEST = 3  # axes that make a polygon
 COMMANDS = ("lean", "interference", "misleading")
 
 
 def show() -> None:
-    st.title("Robustness profile", anchor=False)
     with st.container(horizontal=True):
         campaign = shared.choose_campaign()
         axes = shared.read(pages.axes, campaign)
@@ -44,21 +43,15 @@ def show() -> None:
 
 def draw(table: pl.DataFrame, models: list[str]) -> None:
     axes = table["axis"].unique(maintain_order=True).to_list()
-    short = {name: name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in axes}
-    named = table.with_columns(axis=pl.col("axis").replace_strict(short))
     left, right = st.columns(2, gap="large")
-    if len(set(short.values())) >= FEWEST:
-        left.altair_chart(
-            charts.radar(named, axes=list(dict.fromkeys(short.values())), names=models, colour="model"), width="stretch"
-        )
+    if len(axes) >= FEWEST:
+        drawing.draw(charts.radar(table, axes=axes, names=models, colour="model"), left)
         left.caption(
             "The rim is 1: nothing is lost. Compare models on one axis; what is measured differs from axis to axis."
         )
-    several = table["model"].n_unique() > 1
     rows = table.sort(pl.col("axis").replace_strict(axes, range(len(axes)), return_dtype=pl.Int64), maintain_order=True)
-    row = pl.format("{} · {}", "axis", "model") if several else pl.col("axis")
-    chart = charts.intervals(rows.with_columns(row=row), title="1 is robust", colour="model", names=models)
-    right.altair_chart(chart, width="stretch")
+    drawn = rows.with_columns(row="axis")
+    drawing.draw(charts.intervals(drawn, title="1 is robust", colour="model", names=models, beside=True), right)
 
 
 def say_what_is_missing(campaign: str, table: pl.DataFrame) -> None:

@@ -19,7 +19,6 @@ WAITING, REJECTED, DECIDED = "waiting", "rejected by the checks", "decided"
 
 
 def show() -> None:
-    st.title("Review", anchor=False)
     names = builds(shared.results())
     if not names:
         st.info("No benchmark is being built in this results folder.")
@@ -100,8 +99,8 @@ def show_image(reviews: Reviews, item: Item) -> None:
 def show_item(item: Item) -> None:
     st.code(item.question, language=None, wrap_lines=True)
     options = [(letter, one.text, one.role, one.type) for letter, one in zip(LETTERS, item.options, strict=True)]
-    table = pl.DataFrame(options, schema=["", "option", "role", "type"], orient="row")
-    st.dataframe(table, hide_index=True, column_config={"option": st.column_config.TextColumn(width="large")})
+    table = pl.DataFrame(options, schema=["letter", "option", "role", "type"], orient="row")
+    st.dataframe(table, hide_index=True, column_config={"option": st.column_config.TextColumn(width="medium")})
     if item.reasons:
         st.warning("The checks rejected it:", icon=":material/rule:")
         st.text("\n".join(item.reasons))

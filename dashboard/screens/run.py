@@ -10,7 +10,6 @@ from mmplat.leaderboard.comparing import find_run
 
 
 def show() -> None:
-    st.title("Run", anchor=False)
     named = shared.choose_text(
         "Run", "run", placeholder="its id, the beginning of it, or model=…,suite=…,method=…,decoding=…"
     )

@@ -38,7 +38,6 @@ LIST = ["sample_id", "question", "gold", "answer", "other_answer", "correct", "o
 
 
 def show() -> None:
-    st.title("Samples", anchor=False)
     run = choose_run()
     if run is None:
         st.info("This model has no run on this suite with this method and decoding. Choose another.")

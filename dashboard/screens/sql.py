@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -35,11 +36,11 @@ GROUP BY ALL ORDER BY model, suite, times DESC""",
 FROM campaigns""",
 }
 NOTHING = "–"
+LEGEND = 40  # names that a legend lists
 KINDS = {"bars": alt.Chart.mark_bar, "points": alt.Chart.mark_point, "line": alt.Chart.mark_line}
 
 
 def show() -> None:
-    st.title("SQL", anchor=False)
     example = st.selectbox("Example", [NOTHING, *EXAMPLES], key="example", on_change=take_example)
     sql = shared.choose_text("Query", "sql", placeholder="FROM leaderboard LIMIT 10", lines=8)
     st.button("Run", type="primary", shortcut="Ctrl+Enter")
@@ -91,7 +92,7 @@ def draw(rows: pl.DataFrame) -> None:
             x = shared.choose("Across", "x", [name for name in plain if name != y])
             colour = shared.choose("Colour", "colour", [NOTHING, *[name for name in plain if name not in (x, y)]])
             kind = shared.choose("Kind", "kind", list(KINDS))
-        st.altair_chart(chart(rows.head(listing.LISTED), x, y, colour, kind), width="stretch")
+        drawing.draw(chart(rows.head(listing.LISTED), x, y, colour, kind))
 
 
 def chart(rows: pl.DataFrame, x: str, y: str, colour: str, kind: str) -> alt.Chart:
@@ -106,7 +107,8 @@ def chart(rows: pl.DataFrame, x: str, y: str, colour: str, kind: str) -> alt.Cha
     if colour == NOTHING:
         return encoded.encode(color=alt.value(charts.BLUE)).properties(height=360)
     names = table["colour"].cast(pl.String).fill_null("").unique(maintain_order=True).to_list()
-    return encoded.encode(color=charts.coloured("colour", names)).properties(height=360)
+    coloured = encoded.encode(color=charts.coloured("colour", names))
+    return coloured.properties(height=360, usermeta=charts.palette(names[:LEGEND]))
 
 
 show()

@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,14 +174,14 @@ def atomic(path: Path, *, sync: bool = True) -> Iterator[Path]:
     `sync=False` is for files that are checked against their content when they are read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
+        # Not tempfile, which makes files private: results are shared in a lab, as far as its umask says. Asking for the umask
+        # means setting it, and threads that do so at once (heartbeats, endpoints) may leave it at 0 for good.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield temporary
         if sync:
             _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files private; results are shared in a lab
         temporary.replace(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -289,9 +289,3 @@ def _sync(path: Path) -> None:
     """Data reach the disk before the name does, or a power cut leaves a named empty file."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

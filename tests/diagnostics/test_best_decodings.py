@@ -1,10 +1,13 @@
 """The best decoding: chosen on one half, reported on the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mmplat.diagnostics.decodings import Question, best, first_halves
+from mmplat.diagnostics.decodings import Question, best, first_halves, sweep
 from mmplat.errors import ConfigError, IncompatibleCell
+from mmplat.metrics.intervals import wilson
 
 GOLD = np.tile([0, 1], 100)
 
@@ -44,6 +47,31 @@ def test_the_least_is_best_where_little_is_good(made):
     assert row(pair, Question(metric="unparsed"))["best"] == "sample"  # equal: the first
     with pytest.raises(ConfigError, match="has no best"):
         best([pair], Question(metric="yes_ratio"))
+
+
+def test_a_decoding_whose_metric_is_not_defined_is_never_the_best(made):
+    """Precision of a decoding that never says yes; in numpy the largest of numbers and NaN is NaN."""
+    never_yes = np.tile([0.0, 1.0], (200, 1))
+    question = Question(metric="precision")
+    found = row(made(GOLD, {("naive", "greedy"): never_yes, ("naive", "sample"): said(0.8)}), question)
+    assert (found["best"], found["worst"]) == ("sample", "sample")
+    assert found["value"] == 1
+    with pytest.raises(IncompatibleCell, match="not defined on half of its samples"):
+        row(made(GOLD, {("naive", "greedy"): never_yes, ("naive", "sample"): never_yes}), question)
+
+
+def test_the_figure_of_decodings_is_not_certain_where_everything_was_right(made):
+    table = sweep(made(GOLD, {("naive", "greedy"): said(1.0), ("naive", "sample"): said(0.0)}))
+    assert table["value"].to_list() == [1, 0]
+    assert table["low"][0] == pytest.approx(wilson(np.array([1.0]), np.array([200.0]))[0][0])
+    assert table["high"][1] == pytest.approx(wilson(np.array([0.0]), np.array([200.0]))[1][0])
+
+
+def test_a_method_that_shares_no_decoding_over_suites_is_said_so(made):
+    pair = made(GOLD, {("naive", name): said(0.6) for name in ("greedy", "sample")})
+    pairs = [replace(pair, runs=pair.runs.filter(decoding=name)) for name in ("greedy", "sample")]
+    with pytest.raises(ConfigError, match="under no decoding on all of its suites"):
+        best(pairs, Question())
 
 
 def test_choosing_and_reporting_on_the_same_data_is_optimistic_and_the_report_is_not(made):

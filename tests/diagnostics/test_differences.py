@@ -26,6 +26,23 @@ def test_two_runs_that_answer_alike_differ_by_nothing_within_an_interval_of_some
     assert (high - low)[0] / 2 == pytest.approx(1.96 / 50, rel=1e-3)
 
 
+def test_a_rate_of_few_samples_is_as_unsure_as_they_are_few():
+    """Both right on five of five hundred, and both led astray on the same two: one more sample would move 1/5 and not 1/500."""
+    below = np.array([1.0] * 5 + [0.0] * 495)[:, None]
+    above = np.array([1.0] * 2 + [0.0] * 498)[:, None]
+    one = estimate(above, below, np.arange(500))
+    value, low, high = one.minus(one)
+    assert value[0] == 0
+    assert (high - low)[0] / 2 == pytest.approx(1.96 / 5, rel=1e-3)
+
+
+def test_one_cluster_alone_has_no_interval():
+    one = estimate(np.ones((30, 1)), np.ones((30, 1)), np.zeros(30))
+    assert one.value[0] == 1
+    assert np.isnan(one.interval[1:]).all()
+    assert np.isnan(one.minus(one)[1:]).all()
+
+
 def test_what_two_cells_share_cancels():
     """Runs that differ in one sample of a hundred are told apart better than two independent runs would be."""
     rng = np.random.default_rng(1)

@@ -111,7 +111,7 @@ def test_lean_without_a_view_without_image_is_refused_with_what_to_do(made):
 
 def saying(confidence, right):
     """Answers of a confidence, right where `right` says so."""
-    said = np.where(right, GOLD, 1 - GOLD)
+    said, confidence = np.where(right, GOLD, 1 - GOLD), np.broadcast_to(confidence, len(GOLD))[:, None]
     return np.where(np.arange(2) == said[:, None], confidence, 1 - confidence)
 
 
@@ -125,6 +125,15 @@ def test_the_error_of_a_model_that_is_too_sure_is_the_distance(made):
         assert whole["ece_low"] < 0.3 < whole["ece_high"]
         (curve,) = found.filter(bins=kind).drop_nulls("bin").to_dicts()
         assert (curve["confidence"], curve["value"], curve["n"]) == (pytest.approx(0.9), 0.6, 100)
+
+
+def test_a_bin_is_worth_its_own_samples_and_not_all(made):
+    """Ten answers of a hundred were sure, and right: their share is known no better than ten samples know it."""
+    sure_of_ten, right = np.r_[np.full(10, 0.99), np.full(90, 0.6)], np.r_[np.ones(10), np.tile([0, 1], 45)]
+    pair = made(GOLD, {("naive", "sample"): saying(sure_of_ten, right)})
+    sure = only(calibration.measure(pair), bins="width", bin=2)
+    assert (sure["n"], sure["value"]) == (10, 1)
+    assert sure["low"] == pytest.approx(1 / (1 + 1.96**2 / 10), rel=1e-3)
 
 
 def test_an_honest_model_has_almost_no_error_and_the_interval_reaches_nothing():

@@ -7,8 +7,10 @@ import pytest
 from builders import ask_all
 from chat_server import slowly
 
-from mmplat.errors import ModelError
+from mmplat.errors import ArtifactError, ModelError
 from mmplat.models.endpoint.budget import BudgetSpent
+from mmplat.models.endpoint.replies import Ledger, Usage
+from mmplat.models.endpoint.settings import Settings
 
 COST = 101
 """Tokens of one reply of the server in these tests."""
@@ -52,6 +54,16 @@ def test_until_a_picture_has_told_its_cost_only_one_is_on_its_way(planned, resul
     with pytest.raises(BudgetSpent):
         ask_all(planned(grid(limit=30, concurrency=8, max_tokens_spent=1950)), results)
     assert len(endpoint.bodies) == 2  # the cheap check told nothing of pictures: eight at once would have cost 7,208
+
+
+def test_a_ledger_that_a_full_disk_cut_off_is_named_by_its_line(results):
+    ledger = Ledger(results.replies, Settings(url="http://localhost/v1", model="m"))
+    ledger.add(Usage(prompt_tokens=120, completion_tokens=4))
+    with ledger.path.open("a") as stream:
+        stream.write("13")
+    ledger.add(Usage(prompt_tokens=7, completion_tokens=1))
+    with pytest.raises(ArtifactError, match=r"spent.csv holds a line that says no tokens: '137,1'"):
+        list(ledger.news())
 
 
 def test_a_cap_needs_an_endpoint_that_tells_what_it_used(planned, results, grid, endpoint):

@@ -95,6 +95,29 @@ def test_the_same_files_leave_the_same_run_and_others_take_its_place(
     assert mmplat("publish", "imported", "--no-tracking").code == 0
 
 
+def test_an_import_that_was_killed_is_made_up_for_by_the_next_one(
+    bring: Command, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mmplat.importing import _recording
+
+    folder, whole = results.decided("imported", "llava", "pope"), _recording._write
+    bring("--method", "vcd")
+
+    def write_or_die(path: Path, table: pl.DataFrame) -> None:
+        if path.name != "predictions.parquet":
+            raise KeyboardInterrupt
+        whole(path, table)
+
+    monkeypatch.setattr(_recording, "_write", write_or_die)
+    assert bring().code != 0
+    assert not (folder / "decided.json").exists()
+    monkeypatch.setattr(_recording, "_write", whole)
+    bring()
+    predictions, runs = (pl.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "runs"))
+    assert sorted(runs["method"]) == ["naive", "vcd"]
+    assert predictions.group_by("run_id").len()["len"].to_list() == [12, 12]
+
+
 def test_two_imports_are_compared_question_by_question(bring: Command, mmplat: Command) -> None:
     bring(texts=("Yes",), model="yes-man")
     bring(texts=("Yes", "No"), model="expert")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmark_files import write_lines, write_picture
 from builders import Ran, ask_all
 from endpoint.chat_server import Endpoint, serving
-from suites.benchmark_files import write_lines, write_picture
 from taste import CATEGORIES, IMAGES, QUESTIONS, biased
 
 from mmplat.artifacts import Results

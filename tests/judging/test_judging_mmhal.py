@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from benchmark_files import Shelf
 from builders import Ran, ask_all
 from endpoint.chat_server import text_of
-from suites.benchmark_files import Shelf
 
 from mmplat.deciding import decide
 from mmplat.grid import parse_grid

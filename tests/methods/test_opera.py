@@ -18,7 +18,7 @@ from mmplat.grid import parse_grid
 from mmplat.methods import bind
 from mmplat.models import Ask, families
 from mmplat.models import bind as bind_model
-from mmplat.models._inside import attention_by
+from mmplat.models._attention import attention_by
 from mmplat.plan import make_plan
 from mmplat.preparing import load_samples
 from mmplat.records import DecodingSpec

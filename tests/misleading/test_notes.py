@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 from mmplat.cli.app import app
 from mmplat.conditions import applied, bind
 from mmplat.errors import ConfigError
-from mmplat.misleading.checking import flags_of
 from mmplat.misleading.notes import split
-from mmplat.misleading.rules import AWAY, HERE, LIKE, UNLIKE
 from mmplat.models.endpoint import patience
-from mmplat.notes import Note, read_notes, write_notes
+from mmplat.notes import Note, flags_of, read_notes, write_notes
 from mmplat.records import Sample
 from mmplat.samples import LeftOut, RawSample
+from mmplat.suites import bind as bind_suite
+from mmplat.suites import catalog as suites
+from mmplat.world import notes as world
 
 CHOICE = Sample("1", "1", "1", "What is it?", ("cat", "dog", "red hen"), ("A", "B", "C"), "B", ())
 YES_NO = Sample("2", "2", "2", "Is there a cat?", (), ("yes", "no"), "no", ())
@@ -69,12 +70,47 @@ def test_chinese_notes_belong_to_chinese_questions():
     assert flags_of(chinese, "misleading", "It has a long spout.") == ("other-language",)
 
 
-def test_the_rules_speak_the_words_that_the_tiny_models_know_and_name_no_answer():
+# By rules.
+
+WORDINGS = (world.AWAY, world.HERE, world.LIKE, world.UNLIKE)
+
+
+def all_of(path):
+    return [note for notes in read_notes(path).values() for note in notes.values()]
+
+
+@pytest.mark.parametrize("wordings", WORDINGS)
+def test_the_rules_speak_the_words_that_the_tiny_models_know(wordings):
     from mmplat.world.vlm import vocabulary, words
 
     known = set(vocabulary())
-    for text in (*AWAY, *HERE, *LIKE, *UNLIKE):
+    for text in (*wordings.trained, *wordings.held_out):
         assert set(words(text.replace("{0}", " ").replace("{1}", " "))) <= known, text
+
+
+@pytest.mark.parametrize("wordings", WORDINGS)
+def test_no_wording_that_is_kept_for_measuring_may_be_trained_on(wordings):
+    assert len(wordings.trained) == len(wordings.held_out) == 5
+    assert not {*wordings.held_out} & {text for each in WORDINGS for text in each.trained}
+
+
+def of_the_world(kind, n=18):
+    return list(suites.get(kind).samples(bind_suite(kind, {"n": n, "seed": 5})))
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("direction", ["misleading", "guiding"])
+@pytest.mark.parametrize("suite", ["world-objects", "world-spurious", "world-both"])
+def test_the_checks_find_nothing_in_what_the_rules_write(suite, direction, held_out):
+    for sample in of_the_world(suite):
+        texts = world.notes_on(sample, direction, held_out=held_out)
+        assert len({*texts}) == 5
+        assert [flags_of(sample, direction, text) for text in texts] == [()] * 5
+
+
+def test_the_rules_have_nothing_to_say_where_no_thing_of_the_world_is_asked_about():
+    assert not world.notes_on(CHOICE, "misleading")  # a red hen is none
+    assert not any(world.notes_on(sample, "guiding") for sample in of_the_world("world-facts"))
 
 
 RULES = """
@@ -94,10 +130,18 @@ def by_rules(tmp_path, results):
 
 
 def test_rules_write_five_notes_in_each_direction_and_none_of_them_is_flagged(by_rules):
-    notes = read_notes(by_rules)
+    notes = all_of(by_rules)
     assert len(notes) == 36 * 2 * 5
-    assert not any(note.flags for note in notes.values())
-    assert {note.by["rules"] for note in notes.values()} == {"world"}
+    assert not any(note.flags for note in notes)
+    assert {note.by["rules"] for note in notes} == {"world"}
+
+
+@pytest.mark.parametrize("kind", ["misleading-note", "guiding-note"])
+def test_a_condition_says_by_rule_what_the_file_would_have_said(by_rules, kind):
+    for sample in of_the_world("world-objects", 36):
+        for k in (0, 4):
+            stored = applied(bind(kind, {"path": str(by_rules), "k": k}), sample)
+            assert applied(bind(kind, {"by": "rules", "k": k}), sample) == stored
 
 
 NOTED = """
@@ -170,6 +214,46 @@ def test_flagged_and_missing_notes_are_left_out_with_the_reason(stored):
     assert missing.reason == "there is no misleading note 2 on it"
 
 
+def test_a_drawn_note_is_one_of_those_on_the_sample_by_the_seed(by_rules):
+    sample, texts = of_the_world("world-objects")[0], set()
+    for seed in range(40):
+        spec = bind("misleading-note", {"by": "rules", "k": "drawn", "seed": seed})
+        texts.add(applied(spec, sample).reference["condition"]["note"])
+        stored = bind("misleading-note", {"path": str(by_rules), "k": "drawn", "seed": seed})
+        assert applied(stored, sample) == applied(spec, sample)
+    assert texts == {*world.notes_on(sample, "misleading")}
+
+
+def test_none_is_drawn_of_flagged_notes(stored, tmp_path):
+    drawn = [applied(bind("misleading-note", {"path": str(stored), "k": "drawn", "seed": s}), ASKED) for s in range(9)]
+    assert {one.reference["condition"]["note"] for one in drawn} == {"It purrs."}
+    by = {"by": {}, "direction": "guiding", "flags": ("too-short",)}
+    write_notes(tmp_path / "short.jsonl", [Note(sample_id="1", k=0, text="Ears.", **by)])
+    spec = bind("guiding-note", {"path": str(tmp_path / "short.jsonl"), "k": "drawn"})
+    assert applied(spec, ASKED).reason == "all guiding notes on it are flagged"
+    assert (
+        applied(bind("guiding-note", {"path": str(stored), "k": "drawn"}), ASKED).reason
+        == "there is no guiding note on it"
+    )
+
+
+def test_words_before_a_note_are_the_papers_unless_others_are_given(stored):
+    question = applied(bind("misleading-note", {"path": str(stored), "lead": ""}), ASKED).question
+    assert question == "What is it? It purrs.\nA cat\nB dog\nLetter only."
+    assert (
+        "it? Hint: It purrs."
+        in applied(bind("misleading-note", {"path": str(stored), "lead": "Hint:"}), ASKED).question
+    )
+
+
+def test_the_wordings_are_in_the_key_of_notes_by_rule(monkeypatch):
+    before = [bind("guiding-note", {"by": "rules", "wording": wording}).settings for wording in ("trained", "held-out")]
+    assert before[0]["content"] != before[1]["content"]
+    monkeypatch.setattr(world, "AWAY", world.AWAY._replace(held_out=("The {0} is in Lima.",)))
+    after = [bind("guiding-note", {"by": "rules", "wording": wording}).settings for wording in ("trained", "held-out")]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
+
+
 def test_what_lies_in_the_file_is_in_the_key_and_where_it_lies_is_not(stored, tmp_path):
     spec = bind("misleading-note", {"path": str(stored)})
     moved = tmp_path / "moved.jsonl"
@@ -190,13 +274,22 @@ def test_a_file_that_holds_something_else_is_told_with_its_line(tmp_path, line, 
         read_notes(path)
 
 
-def test_mistakes_in_parameters_are_told():
-    with pytest.raises(ConfigError, match="give the file that `mmplat mub notes` wrote"):
-        bind("guiding-note")
-    with pytest.raises(ConfigError, match="there is no file"):
-        bind("guiding-note", {"path": "nowhere.jsonl"})
-    with pytest.raises(ConfigError, match="Allowed: leave-out, keep"):
-        bind("guiding-note", {"path": "nowhere.jsonl", "flagged": "no"})
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({}, "give the file that `mmplat mub notes` wrote, or on suites of the world `by: rules`"),
+        ({"path": "nowhere.jsonl"}, "there is no file"),
+        ({"path": "nowhere.jsonl", "flagged": "no"}, "Allowed: leave-out, keep"),
+        ({"path": "nowhere.jsonl", "wording": "held-out"}, "which is of `by: rules`"),
+        ({"by": "rules", "path": "some.jsonl"}, "rules need no file"),
+        ({"by": "me"}, "Allowed: file, rules"),
+        ({"by": "rules", "wording": "mixed"}, "Allowed: trained, held-out"),
+        ({"by": "rules", "k": -1}, "Allowed: whole numbers from 0, drawn"),
+    ],
+)
+def test_mistakes_in_parameters_are_told(params, told):
+    with pytest.raises(ConfigError, match=told):
+        bind("guiding-note", params)
 
 
 # Released notes.
@@ -213,7 +306,7 @@ def test_released_notes_are_split_and_checked(tmp_path, results):
     done = CliRunner().invoke(app, ["mub", "notes", str(tmp_path / "notes.yaml"), "--results", str(results.root)])
     assert done.exit_code == 0, done.output
     assert "{'guiding: nothing was written': 1}" in done.output
-    notes = list(read_notes(tmp_path / "notes.jsonl").values())
+    notes = all_of(tmp_path / "notes.jsonl")
     assert Counter(note.direction for note in notes) == {"misleading": 3, "guiding": 1}
     assert [note.flags for note in notes if note.flags] == [("names-the-answer",)]
 
@@ -253,7 +346,7 @@ def test_an_endpoint_sees_the_picture_and_writes_notes_that_are_paid_once(endpoi
     asked = len(endpoint.bodies)
     assert asked == len({json.dumps(body) for body in endpoint.bodies}) > 3  # equal questions are asked once
     assert all(len(pictures_of(body)) == 1 and "What is right" in text_of(body) for body in endpoint.bodies)
-    notes = list(read_notes(tmp_path / "notes.jsonl").values())
+    notes = all_of(tmp_path / "notes.jsonl")
     assert len(notes) == 12
     assert notes[0].by == {"model": "writer", "served": "remote-2026-01-01", "prompt": "misleading-notes", "version": 1}
     assert "names-the-answer" in {flag for note in notes for flag in note.flags}
@@ -274,4 +367,4 @@ def test_samples_that_fail_are_told_and_the_others_are_written(endpoint, tmp_pat
     done = CliRunner().invoke(app, words)
     assert done.exit_code != 0
     assert "failed: 1" in done.output
-    assert len(read_notes(tmp_path / "notes.jsonl")) == 10
+    assert len(all_of(tmp_path / "notes.jsonl")) == 10

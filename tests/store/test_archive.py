@@ -18,6 +18,7 @@ from mmplat import archive
 from mmplat.archive.packing import FORMAT, MANIFEST
 from mmplat.artifacts import Results, only_writer, read_json, write_json
 from mmplat.errors import ArtifactError, ConfigError, UnknownName
+from mmplat.ids import file_id
 
 Command = Callable[..., Any]
 ENDINGS = (".tar.zst", ".tar.gz")
@@ -95,6 +96,21 @@ def test_mistakes_are_told_before_anything_is_packed(ran: Results, tmp_path: Pat
         archive.pack_campaign(ran, "test", tmp_path / "b.tar.gz")
 
 
+def test_a_campaign_that_changes_while_it_is_packed_makes_no_archive(
+    ran: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed_then_changed(path: Path, *, length: int) -> str:
+        found = file_id(path, length=length)
+        if path.name == "metrics.parquet":
+            path.write_bytes(path.read_bytes()[::-1])
+        return found
+
+    monkeypatch.setattr("mmplat.archive.packing.file_id", listed_then_changed)
+    with pytest.raises(ArtifactError, match=r"metrics.parquet changed while it was packed"):
+        archive.pack_campaign(ran, "test", tmp_path / "a.tar.gz")
+    assert not (tmp_path / "a.tar.gz").exists()
+
+
 # Loading what others made
 
 
@@ -154,6 +170,8 @@ ESCAPES = (
     "campaigns/demo/.lock",
     "mmplat.db",
     "schedule/nightly/schedule.json",
+    "trained/0123456789abcdef/resume.pt",
+    "trained/0123456789abcdef/model/model.safetensors",
     "suites/a\\..\\b",
     "suites/a\nb",
 )

@@ -276,6 +276,19 @@ def test_a_reader_of_postgresql_is_locked_down_like_any_other(demo: Results, pos
     connection.close()
 
 
+def test_all_that_a_reader_asks_is_of_one_moment(store: URL, demo: Results) -> None:
+    """A run, and then its metrics: whoever publishes between the two questions is seen by neither."""
+    publish(demo, "demo")
+    engine = engine_of(store, reads_only=True)
+    with engine.connect() as connection:
+        runs = connection.execute(text("SELECT count(*) FROM runs")).scalar_one()
+        write_campaign(demo, "other")
+        publish(demo, "other")
+        assert connection.execute(text("SELECT count(*) FROM runs")).scalar_one() == runs
+    engine.dispose()
+    assert count(store, "runs") == 2 * runs
+
+
 def test_a_reader_cannot_write_even_by_accident(store: URL, demo: Results) -> None:
     publish(demo, "demo")
     engine = engine_of(store, reads_only=True)

@@ -16,7 +16,8 @@ from generate import write_campaign
 from mmplat.artifacts import Results
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.leaderboard import connect, ranking
-from mmplat.leaderboard.comparing import compare, find_run, with_rank_ranges
+from mmplat.leaderboard.comparing import compare, find_run
+from mmplat.leaderboard.ranges import with_rank_ranges
 from mmplat.statistics import mcnemar
 from mmplat.store import publish
 
@@ -219,7 +220,7 @@ def test_a_rank_is_a_range_that_holds_it(judged: Results, opened: duckdb.DuckDBP
 def test_ranks_have_no_range_where_there_is_no_pair(opened: duckdb.DuckDBPyConnection, monkeypatch: Any) -> None:
     no_mean = with_rank_ranges(opened, ranking(opened, "judged", metric="f1"))
     assert no_mean["rank_low"].null_count() == no_mean.height > 0
-    monkeypatch.setattr("mmplat.leaderboard.comparing.CHEAP", 100)
+    monkeypatch.setattr("mmplat.leaderboard.ranges.CHEAP", 100)
     dear = with_rank_ranges(opened, ranking(opened, "judged"))
     assert dear["rank_low"].null_count() == dear.height
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from suites.benchmark_files import write_picture
+from benchmark_files import write_picture
 
 
 def item(number: int, question: str, answer: str, choices: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:

@@ -237,6 +237,16 @@ def test_a_mistake_in_json_lines_is_named_by_file_and_line(shelf, prepared, line
         prepared("pope", {**params, "split": "random"})
 
 
+def test_a_line_ends_where_json_lines_end_and_nowhere_else(shelf, prepared):
+    """U+2028 and U+0085 end a line for Python's splitlines; JSON lets both stand in a text."""
+    params = shelf.pope()
+    file = Path(params["path"]) / "coco" / "coco_pope_random.json"
+    first = json.loads(file.read_text().splitlines()[0]) | {"text": "Is there\u2028a\u0085dog?"}
+    file.write_text(json.dumps(first, ensure_ascii=False) + "\r\n\r\n", encoding="utf-8", newline="")
+    (sample,), _ = prepared("pope", {**params, "split": "random"})
+    assert "Is there\u2028a\u0085dog?" in sample.question
+
+
 def test_missing_images_are_counted_and_refused_unless_they_are_to_be_left_out(shelf, prepared, results):
     params = shelf.pope()
     (Path(params["images"]) / "COCO_val2014_000000000001.png").unlink()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mmplat.archive import load_campaign, pack_campaign
 from mmplat.archive.garbage import collect
 from mmplat.archive.holdings import holdings_of
 from mmplat.artifacts import Results, write_json
@@ -88,6 +89,20 @@ def test_an_archive_brings_how_a_model_was_trained_and_not_its_weights(planned):
     (folder / "model").rmdir()
     with pytest.raises(ModelError, match=r"The weights of model 'tiny\+quick' are not in"):
         located(plan.grid.models[0], results)
+
+
+def test_another_lab_loads_a_campaign_of_a_trained_model(planned, tmp_path):
+    plan, results = planned
+    folder = written(plan, results)
+    (pair,) = plan.pairs
+    said = {"model": {"name": pair.model.name, "key": "m"}, "suite": {"name": pair.suite.name, "key": pair.suite.key}}
+    write_json(results.decided("one", pair.model.name, pair.suite.name) / "decided.json", said)
+    pack_campaign(results, "one", tmp_path / "one.tar.gz")
+    there = Results(tmp_path / "there")
+    load_campaign(there, tmp_path / "one.tar.gz")
+    assert {path.name for path in there.trained(folder.name).iterdir()} == {"card.json", "losses.jsonl"}
+    assert there.training(folder.name).read_bytes() == results.training(folder.name).read_bytes()
+    assert load_campaign(there, tmp_path / "one.tar.gz").written == 0
 
 
 @pytest.mark.slow

@@ -1,5 +1,8 @@
 import errno
 import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -43,6 +46,20 @@ def test_a_really_full_disk_is_said_so(tmp_path):
         temporary.unlink()
         temporary.symlink_to("/dev/full")
         temporary.write_bytes(b"x")
+
+
+def test_threads_that_write_at_once_leave_the_umask_and_make_files_as_it_says(tmp_path):
+    before, interval = os.umask(0o027), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns within a call
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            paths = [tmp_path / str(number) for number in range(400)]
+            list(pool.map(lambda path: write_json(path, {}), paths))
+    finally:
+        sys.setswitchinterval(interval)
+        after = os.umask(before)
+    assert after == 0o027
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o640}
 
 
 def test_files_named_by_content_are_never_rewritten(tmp_path):

@@ -109,6 +109,30 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert 0.925 <= covered <= 0.98
 
 
+def test_a_precision_is_worth_its_yes_answers_and_not_all_that_was_asked():
+    gold = [0] * 250 + [1] * 250
+    numbers = summarise([cell([YES] + [NO] * 499, gold)], samples(gold), ())
+    precision = next(n for n in numbers if n.metric == "precision")
+    assert (precision.value, precision.high) == (1, 1)
+    assert precision.low == pytest.approx(wilson(np.array([1.0]), np.array([1.0]))[0][0])
+
+
+def test_a_group_that_is_all_right_is_worth_its_own_samples():
+    for size in (3, 20):
+        inside = np.array([1.0] * size + [0.0] * (400 - size))[:, None]
+        value, low, _ = ratio_interval(inside, inside, n=400)
+        assert (value[0], low[0]) == (1, pytest.approx(wilson(np.array([1.0]), np.array([float(size)]))[0][0]))
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.3, 0.7, 0.7310585786])
+def test_equal_probabilities_are_no_certainty_whatever_rounding_makes_of_their_sum(probability):
+    for n in (300, 500, 777):
+        hits = np.full((n, 1), probability)
+        _, low, high = ratio_interval(hits, np.ones_like(hits), n=n)
+        plain = wilson(np.array([probability]), np.array([float(n)]))
+        assert (low[0], high[0]) == pytest.approx((plain[0][0], plain[1][0]))
+
+
 def test_an_undefined_metric_is_none_and_never_zero():
     gold = [1, 1]
     numbers = summarise([cell([NO, NO], gold)], samples(gold), ())

@@ -111,7 +111,7 @@ def test_a_schedule_is_checked_when_it_is_added(place, results):
         ({"snakefile": place / "none"}, "no Snakefile"),
         ({"profile": place}, "is no profile"),
         ({"env_file": place / "none"}, "cannot be read"),
-        ({"env_file": place / "grid.yaml"}, "grid.yaml:1: 'campaign: nightly' is no setting. Write NAME=VALUE"),
+        ({"env_file": place / "grid.yaml"}, "grid.yaml:1: this line is no setting. Write NAME=VALUE"),
     ):
         with pytest.raises(ConfigError, match=message):
             add(results, good.model_copy(update=change))
@@ -123,6 +123,16 @@ def test_a_schedule_is_checked_when_it_is_added(place, results):
     remove(results, "nightly")
     with pytest.raises(UnknownName):
         remove(results, "nightly")
+
+
+def test_what_may_be_a_secret_is_in_no_message(place, results):
+    secrets = place / "secrets.env"
+    secrets.write_text("OPENAI_API_KEY: sk-hunter2\n")
+    with pytest.raises(ConfigError) as error:
+        add(results, entry(place, env_file=secrets))
+    unsent = [report.post(f"{scheme}hooks.chat.example/a b/hunter2", {}) for scheme in ("", "https://")]
+    assert all("the webhook is no http(s) address" in str(why) for why in unsent)
+    assert "hunter2" not in f"{error.value}{unsent}"
 
 
 def test_units_for_systemd_quote_what_systemd_would_expand(place):

@@ -17,20 +17,20 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from mmplat.archive.packing import FORMAT, MANIFEST, Listed, Manifest
+from mmplat.archive.packing import FORMAT, MANIFEST, Listed, Manifest, is_weights
 from mmplat.archive.streams import reading
 from mmplat.artifacts import Results, read_json, safe_name
 from mmplat.errors import ArtifactError
 from mmplat.ids import file_id
 
-ROOMS = ("batches", "campaigns", "evidence", "suites")
+ROOMS = ("batches", "campaigns", "evidence", "suites", "trained")
 NAME = re.compile(r"[A-Za-z0-9._+=-]+(/[A-Za-z0-9._+=-]+)+")
 """Names of our files: no drive, no root, no sign that a shell or another system reads in its own way."""
 LARGEST_MANIFEST = 256 * 2**20
 PIECE = 2**20
-LAST = ("suite.json", "decided.json", "plan.json")
+LAST = ("suite.json", "card.json", "decided.json", "plan.json")
 """Whose existence says that the rest is there; a plan comes after the decisions of its pairs."""
-NAMED_BY_CONTENT = re.compile(r"(batches|suites)/[0-9a-f]+\.json|evidence/.+/evidence\.json")
+NAMED_BY_CONTENT = re.compile(r"(batches|suites|trained)/[0-9a-f]+\.json|evidence/.+/evidence\.json")
 SUITE = re.compile(r"suites/[^/]+/[^/]+(?=/)")
 
 
@@ -91,7 +91,8 @@ def _manifest(archive: tarfile.TarFile, path: Path) -> Manifest:
 
 def _is_ours(name: str) -> bool:
     parts = name.split("/")
-    return NAME.fullmatch(name) is not None and parts[0] in ROOMS and not any(part.startswith(".") for part in parts)
+    plain = NAME.fullmatch(name) is not None and not any(part.startswith(".") for part in parts)
+    return plain and parts[0] in ROOMS and not is_weights(name)
 
 
 def _unpack(archive: tarfile.TarFile, files: dict[str, Listed], staging: Path, path: Path) -> None:

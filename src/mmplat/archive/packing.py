@@ -66,8 +66,7 @@ def pack_campaign(results: Results, campaign: str, path: Path) -> Packed:
     with atomic(path) as temporary, writing(temporary, path.name) as archive:
         _add_bytes(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
         for name, file in named.items():
-            with file.open("rb") as stream:
-                archive.addfile(_member(name, file.stat().st_size), stream)
+            _add_file(archive, name, file, listed[name])
     return Packed(len(files), sum(one.bytes for one in listed.values()))
 
 
@@ -77,8 +76,13 @@ def _files(results: Results, campaign: str) -> Iterator[Path]:
     yield from (file for file in _below(held.folder) if everything not in file.parents and file.name not in LEFT_OUT)
     for root in (*held.decided, *held.batches, *held.suites, *held.evidence):
         yield from _below(root)
-    for root in held.trained:  # how models were trained; their weights are needed to ask anew, and may be large
-        yield from (file for file in _below(root) if root / "model" not in file.parents and file.suffix != ".pt")
+    for root in held.trained:  # how models were trained
+        yield from (file for file in _below(root) if not is_weights(file.relative_to(results.root).as_posix()))
+
+
+def is_weights(name: str) -> bool:
+    """Weights of a trained model: needed to ask anew alone, perhaps large, and nothing to be taken from a stranger."""
+    return name.startswith("trained/") and ("/model/" in name or name.endswith(".pt"))
 
 
 def _below(root: Path) -> Iterator[Path]:
@@ -88,6 +92,14 @@ def _below(root: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in file.relative_to(root.parent).parts)
         if not hidden and not file.name.endswith((".heartbeat.json", ".broken")):
             yield file
+
+
+def _add_file(archive: tarfile.TarFile, name: str, file: Path, listed: Listed) -> None:
+    """Adds what was listed, or nothing: a campaign that is decided anew meanwhile would make an archive that nobody can load."""
+    with file.open("rb") as stream:
+        archive.addfile(_member(name, listed.bytes), stream)
+    if file.stat().st_size != listed.bytes or file_id(file, length=64) != listed.sha256:
+        raise ArtifactError(f"{file} changed while it was packed: is its campaign still running? Pack it afterwards.")
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -114,12 +114,14 @@ class WritingJob:
                     yield some, [wanted[index] for index in part]
 
     def _room(self, sample: Sample, writings: list[Writing]) -> float:
-        """How many samples like this one go on together."""
+        """How many samples like this one go on together: a view's prompt is held once where rows can share it."""
         if self.model.batch_limit:
             return float(self.model.batch_limit)
-        main = self.model.encode([self._ask(sample, bind_view("image"))])[0].length
-        streams = sum(_method(writing).rows for writing in writings)
-        return float(self.tokens / (streams * (main + max(writing.longest for writing in writings))))
+        prompt = self.model.encode([self._ask(sample, bind_view("image"))])[0].length
+        rows = sum(_method(writing).rows for writing in writings)
+        views, own = len(speakers_of(writings)[0]), self.model.own_caches
+        held = prompt * (own * rows + (1 - own) * views) + rows * max(writing.longest for writing in writings)
+        return float(self.tokens / held)
 
     def _can_be_asked(self, sample: Sample, answers: int) -> bool:
         """Records why a sample cannot be asked, unless its rows have told so already."""

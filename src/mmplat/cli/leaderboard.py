@@ -35,8 +35,8 @@ def leaderboard(
     from mmplat import artifacts
     from mmplat.errors import ArtifactError
     from mmplat.leaderboard import campaigns, connect, main_metric, ranking
-    from mmplat.leaderboard.comparing import with_rank_ranges
     from mmplat.leaderboard.formats import render
+    from mmplat.leaderboard.ranges import with_rank_ranges
     from mmplat.leaderboard.references import with_references
 
     where = artifacts.results(results)

@@ -59,7 +59,7 @@ def write_about(path: Path, told: Iterable[About]) -> None:
 @lru_cache(maxsize=8)
 def _read(path: Path, *stamp: int) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), 1):
         try:
             one = About.model_validate_json(line)
         except ValidationError as error:

@@ -12,6 +12,7 @@ from mmplat.contracts.base import STEPS, Contract, Subject, Verdict, both, catal
 from mmplat.decoding import parse_decoding
 from mmplat.methods import bind as bind_method
 from mmplat.models import Ask
+from mmplat.views import catalog as view_kinds
 
 
 def same_ids(subject: Subject) -> Verdict:
@@ -89,6 +90,35 @@ def contrast_is_a_logits_processor(subject: Subject) -> Verdict:
     return Verdict(True, f"2 prompts, {compared} tokens")
 
 
+def forked_is_alone(subject: Subject) -> Verdict:
+    """Rows that go several ways from the prompts they share say what each of them says with a cache of its own."""
+    inside = [kind for kind in subject.kinds if view_kinds.get(kind).place == "inside"]
+    return both(*(_forked(subject, kind) for kind in ("image", *inside)))
+
+
+def _forked(subject: Subject, kind: str) -> Verdict:
+    """Five ways from two of three prompts; three of them go on, in another order, by two tokens at once."""
+    import torch
+
+    model = subject.model
+    prompts = model.encode([subject.ask(kind, number) for number in range(3)][: model.batch_limit])
+    last = len(prompts) - 1
+    origin, going = torch.tensor([0, 0, 0, last, last]), torch.tensor([4, 0, 2])
+    tokens = torch.arange(10, 25, device=model.device).view(5, 3)
+    stream = model.prefill(prompts)
+    stream.select(origin.to(model.device))
+    model.advance(stream, tokens[:, :1])
+    stream.select(going.to(model.device))
+    together = model.advance(stream, tokens[going, 1:])
+    verdicts = []
+    for row, way in enumerate(going.tolist()):
+        alone = model.prefill([prompts[int(origin[way])]])
+        for at in range(3):
+            said = model.advance(alone, tokens[way : way + 1, at : at + 1])
+        verdicts.append(subject.close(together[row, -1], said[0, -1]))
+    return both(*verdicts)
+
+
 def _spoken(subject: Subject, method: str, asks: list[list[Ask]]) -> list[Spoken]:
     """Greedy answers of one method; its views are those of `asks`, whatever it would ask for itself."""
     combine = bind_method(method).combine
@@ -132,3 +162,4 @@ catalog.add(
     "contrast",
     Contract("contrast", "a stepped contrast = a LogitsProcessor", contrast_is_a_logits_processor),
 )
+catalog.add("forks", Contract("forks", "ways from one prompt, together = alone", forked_is_alone))

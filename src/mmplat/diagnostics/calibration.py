@@ -121,4 +121,4 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
     return [Panel(title_of(rows), series, diagonal=True, joined=True)]
 
 
-DIAGNOSTIC = Diagnostic("calibration", 1, measure, panels, x="confidence (bins of equal mass)", y="accuracy")
+DIAGNOSTIC = Diagnostic("calibration", 2, measure, panels, x="confidence (bins of equal mass)", y="accuracy")

@@ -79,4 +79,4 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
     return [Panel(title_of(rows), series, joined=True)]
 
 
-DIAGNOSTIC = Diagnostic("confidence", 1, measure, panels, x="mean naive confidence of the bin", y="accuracy")
+DIAGNOSTIC = Diagnostic("confidence", 2, measure, panels, x="mean naive confidence of the bin", y="accuracy")

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from mmplat.diagnostics.base import Diagnostic, named, simple_metrics, title_of
 from mmplat.diagnostics.differences import Estimate, Interval, estimate
 from mmplat.diagnostics.figures import Panel, Point, Series
-from mmplat.diagnostics.reading import Floats, Measured
+from mmplat.diagnostics.reading import Floats, Measured, Rows
 from mmplat.errors import ConfigError, IncompatibleCell
 from mmplat.metrics import Metric
-from mmplat.metrics.intervals import Z95, cluster_sums, wilson
+from mmplat.metrics.intervals import cluster_sums, ratio_interval, wilson, worth
 
 DEFAULTS = ("sample", "greedy")
 """What is used when nobody chose: the papers' default, and most servers' for closed questions."""
@@ -75,7 +75,7 @@ def best(pairs: Sequence[Measured], question: Question) -> pl.DataFrame:
     found: list[dict[str, Any]] = []
     for model in dict.fromkeys(pair.pair.model.name for pair in pairs):
         own = [pair for pair in pairs if pair.pair.model.name == model]
-        decodings = [name for name in own[0].decodings if all(name in pair.decodings for pair in own)]
+        decodings = _shared_decodings(own, question.method)
         scores = [_scores(pair, question, decodings) for pair in own]
         suites = [pair.pair.suite.name for pair in own]
         head = {"model": model, "method": question.method, "metric": question.metric}
@@ -88,6 +88,18 @@ def best(pairs: Sequence[Measured], question: Question) -> pl.DataFrame:
     return table.select("model", "suite", pl.all().exclude("model", "suite"))
 
 
+def _shared_decodings(pairs: Sequence[Measured], method: str) -> list[str]:
+    """Those that a method was decided under on every suite."""
+    each = [[run.decoding for run in pair.answers(method=method)] for pair in pairs]
+    found = [name for name in each[0] if all(name in names for names in each)]
+    if not found:
+        raise ConfigError(
+            f"Method {method!r} of {pairs[0].pair.model.name} was decided under no decoding on all of its suites: choose some of "
+            "them with --suite."
+        )
+    return found
+
+
 def _scores(pair: Measured, question: Question, decodings: list[str]) -> Scores:
     runs = {run.decoding: run for run in pair.answers(method=question.method)}
     decided = np.logical_and.reduce([runs[name].decided for name in decodings])
@@ -98,7 +110,8 @@ def _scores(pair: Measured, question: Question, decodings: list[str]) -> Scores:
     _, cluster = np.unique(pair.cluster[rows], return_inverse=True)
     halves = first_halves(int(cluster.max()) + 1, question.seed)
     sums = [cluster_sums(part, cluster, halves.shape[1]) for part in (numerator, denominator)]
-    chooses, reports = (side @ sums[0] / (side @ sums[1]) for side in (halves, 1 - halves))
+    with np.errstate(invalid="ignore", divide="ignore"):  # no yes in a half: its precision is not defined
+        chooses, reports = (side @ sums[0] / (side @ sums[1]) for side in (halves, 1 - halves))
     second = ~halves[0].astype(bool)[cluster]
     reported = estimate(numerator[second], denominator[second], cluster[second])
     return Scores(chooses, reports, reported)
@@ -115,8 +128,7 @@ def first_halves(clusters: int, seed: int) -> NDArray[np.float64]:
 
 def _row(decodings: list[str], scores: Sequence[Scores], question: Question) -> dict[str, Any]:
     chooses, reports = (np.mean([getattr(one, side) for one in scores], axis=0) for side in ("chooses", "reports"))
-    chosen = (question.sign * chooses).argmax(axis=1)
-    lost = (question.sign * chooses).argmin(axis=1)
+    chosen, lost = _extremes(question.sign * chooses)
     each = np.arange(len(chosen))
     optimism = question.sign * (chooses[each, chosen] - reports[each, chosen])
     pick = int(chosen[0])
@@ -126,7 +138,7 @@ def _row(decodings: list[str], scores: Sequence[Scores], question: Question) -> 
         **_value([one.reported for one in scores], pick),
         "n": sum(one.reported.n for one in scores),
         "on_same_data": float(chooses[0, pick]),
-        "optimism": float(optimism.mean()),
+        "optimism": float(np.nanmean(optimism)),
         "chosen_again": float((chosen == pick).mean()),
     }
     against = {name: decodings.index(name) for name in DEFAULTS if name in decodings} | {"worst": int(lost[0])}
@@ -137,6 +149,15 @@ def _row(decodings: list[str], scores: Sequence[Scores], question: Question) -> 
     return row | {"worst": decodings[int(lost[0])]}
 
 
+def _extremes(scores: Floats) -> tuple[Rows, Rows]:
+    """The best and the worst decoding of each split, the first of equal ones; one that is not defined there is neither."""
+    unknown = np.isnan(scores)
+    if unknown.all(axis=1).any():
+        raise IncompatibleCell("the metric is not defined on half of its samples, whatever the decoding")
+    best, worst = np.where(unknown, -np.inf, scores), np.where(unknown, np.inf, scores)
+    return best.argmax(axis=1), worst.argmin(axis=1)
+
+
 NOTHING = (np.nan, np.nan, np.nan)
 
 
@@ -144,9 +165,9 @@ def _value(estimates: Sequence[Estimate], at: int) -> dict[str, float | None]:
     """The mean over suites of one decoding; suites are independent samples. Wilson's interval, as for one suite."""
     value = np.mean([one.value[at] for one in estimates])
     variance = sum((one.errors[:, at] ** 2).sum() for one in estimates) / len(estimates) ** 2
-    clusters = sum(len(one.errors) for one in estimates)
-    worth = value * (1 - value) / variance if variance > 0 else clusters
-    return named(value, *wilson(np.asarray(value), np.asarray(worth)))
+    clusters = sum(int(one.clusters[at]) for one in estimates)
+    n = sum(one.n for one in estimates)
+    return named(value, *wilson(np.asarray(value), worth(np.asarray(value), np.asarray(variance), clusters, n)))
 
 
 def _gain(scores: Sequence[Scores], one: int, other: int, sign: int) -> Interval:
@@ -158,7 +179,9 @@ def _gain(scores: Sequence[Scores], one: int, other: int, sign: int) -> Interval
 
 
 def _column(estimates: Estimate, at: int) -> Estimate:
-    return Estimate(estimates.value[[at]], estimates.errors[:, [at]], estimates.n)
+    return Estimate(
+        estimates.value[[at]], estimates.errors[:, [at]], estimates.n, estimates.below[[at]], estimates.clusters[[at]]
+    )
 
 
 def sweep(pair: Measured, *, method: str = "naive", metric: str = "expected_accuracy", seed: int = 0) -> pl.DataFrame:
@@ -169,13 +192,9 @@ def sweep(pair: Measured, *, method: str = "naive", metric: str = "expected_accu
     expected = metric.startswith(EXPECTED)
     parts = [question.of.ratio(pair.answered(run, rows, expected=expected)) for run in runs]
     numerator, denominator = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
-    found = estimate(numerator, denominator, pair.cluster[rows])
-    spread = Z95 * np.sqrt((found.errors**2).sum(axis=0))
-    numbers = {
-        "value": found.value,
-        "low": np.clip(found.value - spread, 0, 1),
-        "high": np.clip(found.value + spread, 0, 1),
-    }
+    _, cluster = np.unique(pair.cluster[rows], return_inverse=True)
+    sums = [cluster_sums(part, cluster, int(cluster.max()) + 1) for part in (numerator, denominator)]
+    numbers = dict(zip(("value", "low", "high"), ratio_interval(*sums, n=len(rows)), strict=True))
     settings = [pair.settings(run.decoding) for run in runs]
     swept = {name: [one.get(name) for one in settings] for name in ("greedy", "temperature", "top_k", "top_p")}
     return pl.DataFrame(
@@ -201,4 +220,4 @@ def panels(rows: pl.DataFrame) -> list[Panel]:
     return [Panel(title_of(rows), series, joined=True)]
 
 
-DIAGNOSTIC = Diagnostic("decodings", 1, sweep, panels, x="temperature, or top-p", y="metric")
+DIAGNOSTIC = Diagnostic("decodings", 2, sweep, panels, x="temperature, or top-p", y="metric")

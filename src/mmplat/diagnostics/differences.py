@@ -27,6 +27,10 @@ class Estimate:
     errors: Floats
     n: int
     """Samples."""
+    below: Floats
+    """What stands below the line: of a mean the samples, of a rate those that count (cell,)."""
+    clusters: NDArray[np.int64]
+    """How many of them have something below the line (cell,)."""
 
     @property
     def interval(self) -> Interval:
@@ -41,7 +45,9 @@ class Estimate:
         differ by exactly nothing, with an interval of no width. For independent samples this is near Agresti and Min's interval.
         """
         value = self.value - other.value
-        variance = ((self.errors - other.errors) ** 2).sum(axis=0) + 1 / self.n**2
+        with np.errstate(divide="ignore"):
+            one_more = 1 / np.minimum(self.below, other.below) ** 2
+        variance = ((self.errors - other.errors) ** 2).sum(axis=0) + one_more
         return value, value - Z95 * np.sqrt(variance), value + Z95 * np.sqrt(variance)
 
 
@@ -52,7 +58,7 @@ def estimate(numerator: Floats, denominator: Floats, cluster: NDArray[np.int64])
     with np.errstate(invalid="ignore", divide="ignore"):
         value = sums[0].sum(axis=0) / total
         errors = (sums[0] - value * sums[1]) / total
-    return Estimate(value, errors * _few(len(errors)), len(numerator))
+    return Estimate(value, errors * _few(len(errors)), len(numerator), total, (sums[1] > 0).sum(axis=0))
 
 
 def of_metric(answers: Answered, metric: Metric, cluster: NDArray[np.int64]) -> Estimate:
@@ -90,5 +96,5 @@ def _by_cluster(values: Floats, cluster: NDArray[np.int64]) -> Floats:
 
 
 def _few(clusters: int) -> float:
-    """Few clusters vary less about their own mean than about the true one."""
-    return float(np.sqrt(clusters / max(clusters - 1, 1)))
+    """Few clusters vary less about their own mean than about the true one; one alone says nothing of how much they vary."""
+    return float(np.sqrt(clusters / (clusters - 1))) if clusters > 1 else float("nan")

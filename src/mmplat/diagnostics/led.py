@@ -132,7 +132,7 @@ def cues_of(one: Conditioned) -> list[Cue]:
         if direction:
             spec = _condition(measured)
             kind = kinds.setdefault(_key(spec), _Kind(_title(spec)))
-            kind.led.setdefault(direction, {})[int(spec.params.get(NOTE, 0))] = Led(one.base, measured)
+            kind.led.setdefault(direction, {})[_number(spec) or 0] = Led(one.base, measured)
     if not kinds:
         raise IncompatibleCell("it was asked under no cue: give its suite `conditions: [cue-wrong, cue-gold]`")
     return [cue for kind in kinds.values() for cue in kind.cues()]
@@ -180,17 +180,25 @@ def _condition(measured: Measured) -> ConditionSpec:
     return condition
 
 
+def _number(spec: ConditionSpec) -> int | None:
+    """Which of several notes; None where there is one, or one is drawn."""
+    number = spec.params.get(NOTE)
+    return number if isinstance(number, int) else None
+
+
 def _key(spec: ConditionSpec) -> str:
+    """Equal for both directions of a cue, and for notes that differ in their number alone."""
     said = spec.settings
-    return canonical_json([{k: v for k, v in said["params"].items() if k != NOTE}, said["content"]])
+    params = {k: v for k, v in said["params"].items() if k != NOTE or _number(spec) is None}
+    return canonical_json([params, said["content"]])
 
 
 def _title(spec: ConditionSpec) -> str:
     """Its template, and what else differs from the default, as short as it can be told; what has no template is a note."""
     defaults = conditions.get(spec.kind).defaults
-    plain = {"template", NOTE, *spec.places}
-    changed = {name: value for name, value in spec.params.items() if value != defaults[name] and name not in plain}
-    said = [value if isinstance(value, str) else f"{name}={value}" for name, value in changed.items()]
+    plain = {"template", *([] if _number(spec) is None else [NOTE]), *spec.places}
+    changed = {name: value for name, value in spec.params.items() if value != defaults.get(name) and name not in plain}
+    said = [value if isinstance(value, str) and value else f"{name}={value}" for name, value in changed.items()]
     return " ".join([str(spec.params.get("template", "note")), *said])
 
 

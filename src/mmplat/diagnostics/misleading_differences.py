@@ -140,5 +140,5 @@ def _of(row: dict[str, Any]) -> str:
     return str(row["method"])
 
 
-METHODS = Diagnostic("misleading-methods", 1, methods, panels, x="method", y="right → wrong, minus naive")
-MODELS = Diagnostic("misleading-models", 1, models, panels, x="method", y="right → wrong, minus the first model")
+METHODS = Diagnostic("misleading-methods", 2, methods, panels, x="method", y="right → wrong, minus naive")
+MODELS = Diagnostic("misleading-models", 2, models, panels, x="method", y="right → wrong, minus the first model")

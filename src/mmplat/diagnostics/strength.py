@@ -65,7 +65,7 @@ def _choices(pair: Measured, method: str, decoding: str) -> Iterator[tuple[str, 
     spurious = labels_with(SPURIOUS, pair.samples, int(pair.n_labels.max()))
     if spurious is None or any("mode" not in sample.groups for sample in pair.samples):
         raise IncompatibleCell("its options do not say which one speaks for the cue")
-    run = next(one for one in pair.answers(method=method) if one.decoding == decoding)
+    (run,) = pair.answers(method=method, decoding=decoding)
     for kind, rows in _by_type(pair, run.decided):
         modes = np.array([pair.samples[row].groups["mode"] for row in rows])
         against, with_cue = rows[modes == AGAINST], rows[modes == WITH]

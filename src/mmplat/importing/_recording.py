@@ -74,9 +74,9 @@ def write_run(results: Results, run: RunRecord, suite: dict[str, Any], tables: d
     folder = results.decided(run.campaign, run.model, run.suite)
     with only_writer(results.campaign(run.campaign), what=f"Campaign {run.campaign!r}"):
         plan = _plan(results, run)
-        replaced = _same_cell(folder / "runs.parquet", run)
+        others = _other_cells(folder / "runs.parquet", run)
         (folder / "decided.json").unlink(missing_ok=True)  # it vouches for the files beside it, which change now
-        merged = {name: _merged(folder / f"{name}.parquet", table, replaced) for name, table in tables.items()}
+        merged = {name: _merged(folder / f"{name}.parquet", table, others) for name, table in tables.items()}
         for name, table in merged.items():
             _write(folder / f"{name}.parquet", table)
         runs = merged["runs"]
@@ -174,17 +174,20 @@ def runs_frame(run: RunRecord) -> pl.DataFrame:
     return pl.DataFrame(runs_table([run]))
 
 
-def _same_cell(path: Path, run: RunRecord) -> list[str]:
+def _other_cells(path: Path, run: RunRecord) -> list[str]:
+    """Runs of the folder that stay."""
     if not path.exists():
         return []
     cell = {name: getattr(run, name) for name in ("decoding", "method", "seed")}
-    return pl.read_parquet(path.read_bytes()).filter(**cell)["run_id"].to_list()
+    found = pl.read_parquet(path.read_bytes())
+    return found.join(pl.DataFrame([cell]), on=list(cell), how="anti")["run_id"].to_list()
 
 
-def _merged(path: Path, table: pl.DataFrame, replaced: list[str]) -> pl.DataFrame:
+def _merged(path: Path, table: pl.DataFrame, others: list[str]) -> pl.DataFrame:
+    """The rows of the runs that stay, and `table`. What an import that was killed left of its own is in neither."""
     if not path.exists():
         return table
-    kept = pl.read_parquet(path.read_bytes()).filter(~pl.col("run_id").is_in(replaced))
+    kept = pl.read_parquet(path.read_bytes()).filter(pl.col("run_id").is_in(others))
     return pl.concat([kept.select(table.columns), table])
 
 

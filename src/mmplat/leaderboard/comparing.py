@@ -1,4 +1,4 @@
-"""Two runs against each other, on the samples that both decided; and the ranges of the ranks of many.
+"""Two runs against each other, on the samples that both decided.
 
 A run is named by its id, by the beginning of it, or by its cell: `model=tiny,suite=pope,method=naive,decoding=greedy`.
 """
@@ -15,15 +15,12 @@ import polars as pl
 
 from mmplat.artifacts import safe_name
 from mmplat.errors import ArtifactError, ConfigError
-from mmplat.leaderboard.pages import PAIRED_ON
 from mmplat.leaderboard.querying import frame
-from mmplat.statistics import Paired, design_effect, holm, mcnemar, paired_bootstrap, rank_ranges, sign_flip_test
+from mmplat.statistics import Paired, design_effect, holm, mcnemar, paired_bootstrap, sign_flip_test
 from mmplat.statistics.paired import DRAWS
 
 Connection = duckdb.DuckDBPyConnection
 CELL = ("campaign", "model", "suite", "decoding", "method", "seed")
-CHEAP = 500_000
-"""Predictions behind a leaderboard up to which it reads them all to give its ranks a range: about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,43 +217,3 @@ def group_columns(connection: Connection, run: dict[str, Any]) -> list[str]:
     sql = "SELECT DISTINCT subset FROM metrics WHERE run_id = $id AND subset NOT LIKE 'worst:%' AND subset <> 'all'"
     subsets = [str(row[0]) for row in connection.execute(sql, {"id": run["run_id"]}).fetchall()]
     return sorted({subset.split("=")[0] for subset in subsets})
-
-
-def with_rank_ranges(connection: Connection, ranked: pl.DataFrame) -> pl.DataFrame:
-    """The ranking with `rank_low` and `rank_high`: null where the runs of a suite share no samples, where the metric is no
-    mean over samples, or where reading all predictions is not cheap."""
-    ranges: dict[str, tuple[int, int]] = {}
-    cheap = (ranked["n"].sum() or 0) <= CHEAP
-    for part in ranked.partition_by("campaign", "suite") if cheap else []:
-        ranges |= _ranges(connection, part.filter(pl.col("rank").is_not_null()))
-    added = {
-        name: pl.Series([ranges.get(run, (None, None))[at] for run in ranked["run_id"]], dtype=pl.Int64)
-        for at, name in enumerate(("rank_low", "rank_high"))
-    }
-    before = ranked.columns[: ranked.get_column_index("rank") + 1]
-    return ranked.with_columns(**added).select(*before, *added, pl.exclude(*before, *added))
-
-
-def _ranges(connection: Connection, part: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    if part.height < 2 or part["metric"][0] not in PAIRED_ON or part["n"].n_unique() > 1:
-        return {}
-    sums = frame(
-        connection.execute(
-            f"""
-            SELECT run_id, samples.cluster, sum({PAIRED_ON[part["metric"][0]]}) AS score, count(*) AS size
-            FROM predictions JOIN runs USING (run_id) JOIN samples
-              ON samples.suite = predictions.suite AND samples.suite_key = runs.suite_key
-                 AND samples.sample_id = predictions.sample_id
-            WHERE predictions.campaign = $campaign AND predictions.suite = $suite AND correct IS NOT NULL
-              AND list_contains($runs, run_id)
-            GROUP BY ALL
-            """,
-            {"campaign": part["campaign"][0], "suite": safe_name(part["suite"][0]), "runs": part["run_id"].to_list()},
-        )
-    )
-    wide = sums.pivot(on="run_id", index=["cluster", "size"], values="score").sort("cluster")
-    if wide.height != wide["cluster"].n_unique() or wide.null_count().sum_horizontal()[0] or wide.is_empty():
-        return {}  # they decided different samples
-    runs = wide.columns[2:]
-    found = rank_ranges(wide.select(runs).to_numpy(), wide["size"].cast(pl.Float64).to_numpy())
-    return dict(zip(runs, found, strict=True))

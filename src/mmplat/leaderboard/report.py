@@ -14,10 +14,10 @@ import polars as pl
 
 from mmplat.artifacts import Results
 from mmplat.leaderboard import html
-from mmplat.leaderboard.comparing import with_rank_ranges
 from mmplat.leaderboard.formats import with_rank_range
 from mmplat.leaderboard.pages import unfinished_of
 from mmplat.leaderboard.querying import frame
+from mmplat.leaderboard.ranges import with_rank_ranges
 from mmplat.leaderboard.standings import ROBUST, robust
 from mmplat.leaderboard.stored import diagnostic, diagnostics, figures
 from mmplat.leaderboard.tables import Connection, campaigns, overall, ranking

@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from mmplat.leaderboard.comparing import with_rank_ranges
 from mmplat.leaderboard.pages import board
 from mmplat.leaderboard.querying import frame
+from mmplat.leaderboard.ranges import with_rank_ranges
 from mmplat.leaderboard.tables import Connection, is_lowest_first, overall
 from mmplat.leaderboard.views import RANKED_BY
 

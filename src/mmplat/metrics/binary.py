@@ -22,9 +22,9 @@ def yes_ratio(a: Answered) -> tuple[Floats, Floats]:
 
 
 for _metric in (
-    Metric("precision", "share of yes-answers that are right", precision, binary=True),
-    Metric("recall", "share of yes-items that are answered yes", recall, binary=True),
-    Metric("f1", "harmonic mean of precision and recall", f1, binary=True),
+    Metric("precision", "share of yes-answers that are right", precision, version=2, binary=True),
+    Metric("recall", "share of yes-items that are answered yes", recall, version=2, binary=True),
+    Metric("f1", "harmonic mean of precision and recall", f1, version=2, binary=True),
     Metric("yes_ratio", "share of yes-answers among predictions", yes_ratio, binary=True, higher_is_better=None),
 ):
     catalog.add(_metric.name, _metric)

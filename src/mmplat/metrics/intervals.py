@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Z95 = 1.959963984540054
+ROUNDING = 1e-12
+"""Standard errors below this part of a share are none: sums of equal probabilities differ by that."""
 
 
 def cluster_sums(values: Floats, cluster: NDArray[np.int64], n_clusters: int) -> Floats:
@@ -33,12 +35,15 @@ def ratio_interval(numerator: Floats, denominator: Floats, *, n: int) -> tuple[F
 
 
 def worth_of(value: Floats, numerator: Floats, denominator: Floats, *, n: int) -> Floats:
-    """How many independent samples a ratio of sums per column (cluster, cell) is worth."""
-    clusters = numerator.shape[0]
+    """How many independent samples a ratio of sums per column (cluster, cell) is worth.
+
+    Clusters with nothing below the line say nothing: a precision of one yes-answer is worth one, whatever else was asked.
+    """
+    clusters = (denominator > 0).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = ((numerator - value * denominator) ** 2).sum(axis=0)
-        variance = spread / denominator.sum(axis=0) ** 2 * (clusters / max(clusters - 1, 1))
-    return _worth(value, variance, clusters, n)
+        variance = spread / denominator.sum(axis=0) ** 2 * (clusters / np.maximum(clusters - 1, 1))
+    return worth(value, variance, clusters, n)
 
 
 Ratio = tuple[Floats, Floats]
@@ -63,15 +68,16 @@ def sum_interval(groups: Sequence[Sequence[Ratio]], *, n: int) -> tuple[Floats, 
             clusters = int((ratios[0][1] > 0).any(axis=1).sum())
             error = error + within * np.sqrt(clusters / max(clusters - 1, 1))
         share, variance = np.asarray(value) / terms, (np.asarray(error) ** 2).sum(axis=0) / terms**2
-    low, high = wilson(share, _worth(share, variance, len(groups[0][0][0]), n))
+    low, high = wilson(share, worth(share, variance, len(groups[0][0][0]), n))
     return share * terms, low * terms, high * terms
 
 
-def _worth(share: Floats, variance: Floats, clusters: int, n: int) -> Floats:
+def worth(share: Floats, variance: Floats, clusters: int | NDArray[np.int64], n: int) -> Floats:
     """How many independent samples a share with this variance is worth."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        effective = np.where(variance > 0, share * (1 - share) / variance, clusters)
-    # Rounding can leave a variance of 1e-33 at 0 or 1: no more than the samples themselves can be known there.
+        # Clusters that are all alike say no more than that there are so many; rounding must not make them differ by 1e-17.
+        effective = np.where(variance > (ROUNDING * share) ** 2, share * (1 - share) / variance, clusters)
+    # At 0 and 1 no more than the samples themselves can be known.
     return np.where((share <= 0) | (share >= 1), np.minimum(clusters, n), effective)
 
 

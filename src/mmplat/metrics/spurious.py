@@ -18,6 +18,7 @@ for _metric in (
         "spurious_selection",
         "share of answers that choose an option built on a spurious attribute",
         spurious_selection,
+        version=2,
         higher_is_better=False,
         everywhere=False,
         roles=True,

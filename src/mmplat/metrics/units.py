@@ -9,4 +9,4 @@ for _name, _unit, _summary in (
     ("circular_accuracy", "circle", "share of questions answered right in every rotation (MMBench: CircularEval)"),
     ("question_accuracy", "question", "share of questions answered right on every figure (HallusionBench: qAcc)"),
 ):
-    catalog.add(_name, Metric(_name, _summary, accuracy, unit=_unit, everywhere=False))
+    catalog.add(_name, Metric(_name, _summary, accuracy, version=2, unit=_unit, everywhere=False))

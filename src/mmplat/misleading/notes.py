@@ -6,6 +6,7 @@ endpoint keeps every reply as it comes, and its budget and prices are those of a
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,21 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mmplat.artifacts import Results
 from mmplat.documents import Document, read_text, validated
 from mmplat.errors import ConfigError
 from mmplat.grid import SuiteEntry
 from mmplat.judges import bind_writer
-from mmplat.misleading.checking import flags_of
 from mmplat.misleading.prompts import SEPARATOR, TEMPLATES
-from mmplat.misleading.rules import world_notes
 from mmplat.models import Failure
-from mmplat.notes import Direction, Note, write_notes
+from mmplat.notes import Direction, Note, flags_of, write_notes
 from mmplat.preparing import load_samples, prepare
 from mmplat.records import ModelSpec, Prompt, Record, Sample
 from mmplat.suites import bind as bind_suite
+from mmplat.world import notes as world
 
 NUMBERED = re.compile(r"^\s*(?:\d+[.)、]|[-*•])\s*")
 Advance = Callable[[int], None]
@@ -42,9 +42,20 @@ class NotesFile(Record):
     """The file of notes that is written."""
     notes: int = Field(5, ge=1, le=20)
     """Notes on each sample in each direction."""
-    directions: tuple[Direction, ...] = ("misleading", "guiding")
+    directions: tuple[Direction, ...] = Field(("misleading", "guiding"), min_length=1)
+    wording: Literal["trained", "held-out"] = "trained"
+    """Of rules: wordings that may be trained on, or those that are for measuring alone."""
     writer: dict[str, Any] = Field(default_factory=dict)
     """Parameters of the endpoint: url, model, key_env, max_cost, … (docs/endpoints.md)."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> NotesFile:
+        if len({*self.directions}) < len(self.directions):
+            raise ValueError(f"directions name one twice: {', '.join(self.directions)}")
+        for name, whose in (("writer", "endpoint"), ("wording", "rules")):
+            if name in self.model_fields_set and self.by != whose:
+                raise ValueError(f"`{name}` is of `by: {whose}`, and this is `by: {self.by}`: leave it out, or say who writes")
+        return self
 
 
 @dataclass(slots=True)
@@ -53,7 +64,9 @@ class Written:
 
     notes: list[Note] = field(default_factory=list)
     without: Counter[str] = field(default_factory=Counter)
-    """Samples without a note, by direction and reason."""
+    """Samples without a note, by direction."""
+    fewer: Counter[str] = field(default_factory=Counter)
+    """Samples with fewer notes than were asked for, by direction."""
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -68,31 +81,48 @@ def load(path: Path) -> NotesFile:
 
 def write(spec: NotesFile, results: Results, *, advance: Advance = lambda n: None) -> Written:
     """Prepares the suite, lets the notes be written, checks them, and writes the file."""
+    out, written = _place(spec.out), Written()
     entry = SuiteEntry(name=spec.suite) if isinstance(spec.suite, str) else spec.suite
     suite = bind_suite(entry.name, entry.params, name=entry.as_, limit=entry.limit)
     folder = prepare(suite, results).parent
     samples = [sample for sample in load_samples(folder) if sample.labels]
     if not samples:
         raise ConfigError(f"Suite {suite.name!r} has no closed questions, so no note can lead to another answer.")
-    written = Written()
     for sample, direction, texts, by in _sources(spec, samples, folder, results, written):
         notes = [note for note in texts if note][: spec.notes]
-        if not notes:
-            written.without[f"{direction}: nothing was written"] += 1
+        if len(notes) < spec.notes:
+            (written.fewer if notes else written.without)[direction] += 1
+        said = {"sample_id": sample.sample_id, "direction": direction, "by": by}
         written.notes += [
-            Note(
-                sample_id=sample.sample_id,
-                direction=direction,
-                k=k,
-                text=text,
-                by=by,
-                flags=flags_of(sample, direction, text),
-            )
-            for k, text in enumerate(notes)
+            Note(**said, k=k, text=text, flags=flags_of(sample, direction, text)) for k, text in enumerate(notes)
         ]
         advance(1)
-    write_notes(Path(spec.out), sorted(written.notes, key=lambda one: (one.sample_id, one.direction, one.k)))
+    if not written.notes and not written.failures:
+        raise ConfigError(f"There is no note on any sample of suite {suite.name!r}: {NOTHING[spec.by]}.")
+    write_notes(out, sorted(written.notes, key=lambda one: (one.sample_id, one.direction, one.k)))
     return written
+
+
+NOTHING = {
+    "endpoint": "every reply was empty; see what the endpoint says to its first question in replies/ below the results",
+    "rules": "rules speak of the things of the synthetic world alone (world-objects, world-spurious, world-both)",
+    "released": "only released implicit files of suite `mub` hold notes (allmislead_gpt….jsonl)",
+}
+"""What to do where nobody wrote anything."""
+
+
+def _place(out: str) -> Path:
+    """Where the notes will lie; a place that cannot be written to is told before anything is asked and paid for."""
+    path = Path(out)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out = {out!r}: the folder {path.parent} cannot be made: {error}.") from error
+    if path.is_dir():
+        raise ConfigError(f"out = {out!r} is a folder. Give the name of the file that is to be written.")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"out = {out!r}: the folder {path.parent.resolve()} cannot be written to. Give another one.")
+    return path
 
 
 def split(text: str) -> list[str]:
@@ -111,12 +141,12 @@ def _sources(
     if spec.by == "endpoint":
         model = bind_writer("writer", spec.writer, prompted_by="direction")
         return _by_endpoint(model, asked, spec.notes, folder, results, written)
-    return _by_rules(asked, spec.notes) if spec.by == "rules" else _released(asked)
+    return _by_rules(asked, held_out=spec.wording == "held-out") if spec.by == "rules" else _released(asked)
 
 
-def _by_rules(asked: Iterable[tuple[Sample, Direction]], notes: int) -> Iterator[Reply]:
+def _by_rules(asked: Iterable[tuple[Sample, Direction]], *, held_out: bool) -> Iterator[Reply]:
     for sample, direction in asked:
-        yield sample, direction, world_notes(sample, direction, notes), {"rules": "world", "version": 1}
+        yield sample, direction, world.notes_on(sample, direction, held_out=held_out), world.by(held_out=held_out)
 
 
 def _released(asked: Iterable[tuple[Sample, Direction]]) -> Iterator[Reply]:
@@ -160,7 +190,8 @@ def summary(written: Written) -> Mapping[str, Any]:
     return {
         "notes": len(written.notes),
         "flagged": flagged,
-        "flags": dict(written.flags.most_common()),
-        "without": dict(written.without),
+        "flags": dict(written.flags.most_common()) or 0,
+        "samples without a note": dict(written.without) or 0,
+        "samples with fewer notes than asked for": dict(written.fewer) or 0,
         "failed": len(written.failures),
     }

@@ -17,8 +17,6 @@ class Template:
     version: int
     system: str
     text: str
-    echoes: tuple[str, ...]
-    """Words of its own that a note must not repeat (in lower case)."""
 
     @property
     def said(self) -> dict[str, str | int]:
@@ -50,7 +48,6 @@ answer to give: no letter of an option, no "the answer is", neither yes nor no a
 and does not speak of notes, of misleading or of this task.
 
 Output the {notes} notes, separated by {sep}""",
-    ("misleading", "what is right", "these notes", "this task", "hint note"),
 )
 STRATEGIES = (
     "say which features fit what is right",
@@ -74,6 +71,5 @@ A note never states what is right: no letter of an option, none of the options w
 no as an answer. It is in the language of the question and does not name the way it follows.
 
 Output the {{notes}} notes, separated by {{sep}}""",
-    ("guiding", "what is right", "these notes", "strategy", "point out why", "guidance note", "provide the reasoning"),
 )
 TEMPLATES = {"misleading": MISLEAD, "guiding": GUIDE}

@@ -1,44 +1,59 @@
 """What views inside the network do there: a description (`views/inside.py`) → a forward that attends otherwise, or is read earlier.
 
-Nothing of transformers is replaced. While a forward runs, attention goes through a function of ours, by the interface that
-transformers has for that; layers are watched by hooks that are taken off again. What was changed is put back in a `finally`.
-Only the rows and columns that change are computed here; all else is left to the network's usual function.
+Nothing of transformers is replaced. While a forward runs, attention goes through a function of ours (`_attention.py`); layers
+are watched by hooks that are taken off again in a `finally`. Only the rows and columns that change are computed here; all else is
+left to the network's usual function.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmplat.models._attention import Layer, attention_by, ours
 from mmplat.views.inside import LAST, LOW, Blind, LeastAttended, Premature, Raised
 
 if TYPE_CHECKING:
-    from mmplat.models._vlm import Prompt, VisionLanguage
+    from mmplat.models._fork import Fork
+    from mmplat.models._prompts import Prompt
+    from mmplat.models._vlm import VisionLanguage
 
 Tensor = Any  # torch is imported where it is used
-OURS = "mmplat"
-"""Our attention function, by its name in transformers."""
 
 
 class Usual:
     """Nothing is done inside; the base of what is. One object goes with one stream, from its prompts to its last token."""
 
+    attends = False
+    """It changes or reads the attention, so every forward goes through `attend`."""
+    fork: Fork | None = None
+    """How rows share their prompts; None: each row has a cache of its own."""
+
     def __init__(self, model: VisionLanguage, prompts: Sequence[Prompt]) -> None:
         self.model, self.prompts = model, prompts
+        self.eager = model.network.config.get_text_config()._attn_implementation == "eager"
 
     def says(self, call: Callable[..., Any], new: int) -> Any:
         """Runs a forward; its logits are those of the last `new` positions, in float32."""
-        out = call()
+        if self.attends or self.fork is not None:
+            with attention_by(self.model.network, ours()):
+                out = call(inside=self)
+        else:
+            out = call()
         out.logits = out.logits[:, -new:].float()
         return out
 
+    def attend(self, layer: Layer) -> tuple[Tensor, Tensor | None]:
+        """One layer's attention."""
+        return layer.usual(eager=self.eager)
+
     def select(self, rows: Tensor) -> None:
         """Keeps these rows, as the stream does."""
+        if self.fork is not None:
+            self.fork.select(rows)
 
 
 class Zeroed(Usual):
@@ -142,73 +157,25 @@ def jensen_shannon(one: Tensor, other: Tensor) -> Tensor:
     return ((p.exp() * (p - middle)).sum(dim=-1) + (q.exp() * (q - middle)).sum(dim=-1)) / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One attention layer at work, as transformers calls it."""
-
-    module: Any
-    query: Tensor  # (row, head, query, width)
-    key: Tensor  # (row, key head, key, width)
-    value: Tensor
-    mask: Tensor  # (row, 1, query, key): 0, or the lowest number where nothing may be seen
-    options: dict[str, Any]
-
-    @property
-    def number(self) -> int:
-        return int(self.module.layer_idx)
-
-    def usual(self, mask: Tensor | None = None, *, eager: bool) -> tuple[Tensor, Tensor | None]:
-        """The network's own attention: (row, query, head, width), and weights where it has them."""
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-        own = sys.modules[type(self.module).__module__]
-        run = own.eager_attention_forward if eager else sdpa_attention_forward
-        seen = self.mask if mask is None else mask
-        found: tuple[Tensor, Tensor | None] = run(self.module, self.query, self.key, self.value, seen, **self.options)
-        return found
-
-    def scores(self, new: int) -> Tensor:
-        """Of the last `new` positions (row, head, new, key), before mask and softmax."""
-        found = self.query[:, :, -new:] @ self._per_head(self.key).transpose(-1, -2) * self.options["scaling"]
-        cap = self.options.get("softcap")
-        return found if cap is None else cap * (found / cap).tanh()
-
-    def weights(self, scores: Tensor) -> Tensor:
-        import torch
-
-        masked = scores + self.mask[:, :, -scores.shape[2] :]
-        return masked.softmax(dim=-1, dtype=torch.float32)
-
-    def values(self, weights: Tensor) -> Tensor:
-        """What the positions take from the values (row, new, head, width)."""
-        return (weights.to(self.value) @ self._per_head(self.value)).transpose(1, 2)
-
-    def _per_head(self, shared: Tensor) -> Tensor:
-        return shared.repeat_interleave(self.query.shape[1] // shared.shape[1], dim=1)
-
-
 class Attending(Usual):
     """Base of what changes the attention. `new` positions speak in a forward: the prompt's last one, or those that continue it."""
+
+    attends = True
 
     def __init__(self, model: VisionLanguage, prompts: Sequence[Prompt]) -> None:
         super().__init__(model, prompts)
         self.places = places_of(model, prompts)  # (row, position): image tokens, then what is said, which is none
         self.new, self.reads = 0, True
-        self.eager = model.network.config.text_config._attn_implementation == "eager"
         self.depth = int(model.network.config.get_text_config().num_hidden_layers)
 
     def says(self, call: Callable[..., Any], new: int) -> Any:
         self.new, self.reads = new, not self.new  # the first forward reads the prompts
         if not self.reads:
             self.places = _longer(self.places, new)
-        with attention_by(self.model.network, _ours()):
-            return super().says(lambda: call(inside=self), new)
-
-    def attend(self, layer: Layer) -> tuple[Tensor, Tensor | None]:
-        """One layer's attention."""
-        return layer.usual(eager=self.eager)
+        return super().says(call, new)
 
     def select(self, rows: Tensor) -> None:
+        super().select(rows)
         self.places = self.places[rows]
 
     def first_after(self, share: float) -> int:
@@ -349,32 +316,3 @@ def _longer(places: Tensor, new: int) -> Tensor:
     import torch
 
     return torch.nn.functional.pad(places, (0, new))
-
-
-@contextmanager
-def attention_by(network: Any, name: str) -> Iterator[None]:
-    """The language model attends by the function of this name; afterwards by its usual one."""
-    usual = network.config.text_config._attn_implementation
-    network.set_attn_implementation({"text_config": name})
-    try:
-        yield
-    finally:
-        network.set_attn_implementation({"text_config": usual})
-
-
-def _ours() -> str:
-    """Our function's name, known to transformers from the first time on."""
-    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-
-    if OURS not in ALL_ATTENTION_FUNCTIONS:
-        ALL_ATTENTION_FUNCTIONS.register(OURS, _attention)
-        ALL_MASK_ATTENTION_FUNCTIONS.register(OURS, eager_mask)
-    return OURS
-
-
-def _attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, *, inside: Attending, **options: Any
-) -> tuple[Tensor, Tensor | None]:
-    """What transformers calls in each layer; `inside` came through the network from `Attending.says`."""
-    return inside.attend(Layer(module, query, key, value, attention_mask, options))

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.models._pictures import Processed
+from mmplat.models._prompts import Padded
 from mmplat.models._tiles import together
-from mmplat.models._vlm import Padded, VisionLanguage
+from mmplat.models._vlm import VisionLanguage
 
 PATCHES_AT_ONCE = 1 << 16
 """Bounds the memory of the vision tower: one large picture may have 16,384 patches."""

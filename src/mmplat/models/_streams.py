@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmplat.models._inside import Usual
-    from mmplat.models._vlm import Prompt, VisionLanguage
+    from mmplat.models._prompts import Prompt
+    from mmplat.models._vlm import VisionLanguage
 
 
 @dataclass(slots=True)
@@ -27,11 +28,20 @@ class Stream:
     def select(self, rows: Any) -> None:
         """Keeps these rows (indices on the stream's device), in this order; one may be named several times, to go several ways."""
         count = len(self.logits)
+        if len(rows) > count and self.inside.fork is None:
+            self._fork(count)
         self.cache.batch_select_indices(rows)
         self.inside.select(rows)
         self.logits, self.attention = self.logits[rows], self.attention[rows]
         self.positions = self.positions.index_select(-2, rows)
         self.inputs = {name: _rows_of(value, count, rows) for name, value in self.inputs.items()}
+
+    def _fork(self, count: int) -> None:
+        """From here on rows that go on from one of these hold it once, where the network can attend to it so."""
+        if self.inside.model.no_inside is None:
+            from mmplat.models._fork import fork  # it is torch throughout
+
+            self.inside.fork = fork(self.cache, count, self.logits.device)
 
     def extend(self, ids: Any, real: Any | None) -> None:
         """Makes room for tokens (row, step) after the last ones."""

@@ -8,7 +8,6 @@ override stands first. `None` is the template rendered without the picture's ent
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar
 
@@ -17,9 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmplat.errors import ModelError
-from mmplat.models._inside import Usual, Watched, apart, attention_by, begun
+from mmplat.models._attention import attention_by
+from mmplat.models._inside import Usual, Watched, apart, begun
 from mmplat.models._loading import ProcessorLoader, load
 from mmplat.models._pictures import Pictures, Processed, Seen, change_pixels
+from mmplat.models._prompts import Padded, Prompt
 from mmplat.models._spelling import continuation_ids, one_token_spellings
 from mmplat.models._streams import Stream, score_continuations
 from mmplat.models.base import Ask, Spellings
@@ -27,36 +28,6 @@ from mmplat.records import ModelSpec
 from mmplat.views import catalog as view_kinds
 
 QUESTION = "\x00question\x00"
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Token ids with the image tokens in place, and what the model sees there."""
-
-    ids: tuple[int, ...]
-    seen: tuple[Seen, ...] = ()
-    inside: Any = None
-    """What its view does inside the network (`views/inside.py`); None: nothing."""
-    answer: int = 0
-    """How many of its last tokens are the answer: none when asking; training shows it."""
-
-    @property
-    def length(self) -> int:
-        return len(self.ids)
-
-
-@dataclass(slots=True)
-class Padded:
-    """A batch as tensors, padded on the left: the last position of every row is its last real token."""
-
-    ids: Any  # (row, width)
-    attention: Any  # (row, width): 1 where a token is real
-    positions: Any  # (row, width), or (axis, row, width) where a family has several axes
-    answers: Any  # (row, width): 1 where a token is of the answer
-    seen: list[Seen] = field(default_factory=list)
-    """Of all rows in order."""
-    inputs: dict[str, Any] = field(default_factory=dict)
-    """What a family adds to the network's keyword arguments."""
 
 
 class VisionLanguage:
@@ -187,6 +158,14 @@ class VisionLanguage:
         self._rendered_blind = lru_cache(maxsize=4096)(self.render_blind)
         self._spelled = lru_cache(maxsize=None)(lambda labels: one_token_spellings(self.tokenizer, labels))
         self._said = lru_cache(maxsize=None)(lambda label: continuation_ids(self.tokenizer, self.tail, label))
+
+    @property
+    def own_caches(self) -> float:
+        """The share of the layers in which every row has a cache of its own; the others hold a prompt once (`_fork.py`)."""
+        if self.no_inside is not None:
+            return 1.0
+        kinds = getattr(self.network.config.get_text_config(), "layer_types", None) or ["full_attention"]
+        return sum(kind != "full_attention" for kind in kinds) / len(kinds)
 
     @property
     def unk_id(self) -> int | None:

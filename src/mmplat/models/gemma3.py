@@ -11,7 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mmplat.models._pictures import Processed
-from mmplat.models._vlm import Padded, VisionLanguage
+from mmplat.models._prompts import Padded
+from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Family, families
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from mmplat.errors import ModelError
 from mmplat.models._pictures import VISION_BATCH, Processed
-from mmplat.models._vlm import Padded, Prompt, VisionLanguage
+from mmplat.models._prompts import Padded, Prompt
+from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Ask, Family, families
 from mmplat.records import ModelSpec
 from mmplat.views import catalog as view_kinds

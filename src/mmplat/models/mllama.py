@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mmplat.models._pictures import Processed, Seen
+from mmplat.models._prompts import Padded, Prompt
 from mmplat.models._streams import Stream
 from mmplat.models._tiles import together
-from mmplat.models._vlm import Padded, Prompt, VisionLanguage
+from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Family, families
 from mmplat.views import catalog as view_kinds
 

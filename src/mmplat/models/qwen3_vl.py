@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from mmplat.models._no_video import images_only
+from mmplat.models._prompts import Padded
 from mmplat.models._qwen import Qwen
-from mmplat.models._vlm import Padded
 from mmplat.models.base import Family, families
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from mmplat.errors import ModelError
 from mmplat.models._pictures import VISION_BATCH, Seen
+from mmplat.models._prompts import Padded, Prompt
 from mmplat.models._spelling import continuation_ids
-from mmplat.models._vlm import Padded, Prompt, VisionLanguage
+from mmplat.models._vlm import VisionLanguage
 from mmplat.models.base import Ask
 
 Tensor = Any  # torch is imported where it is used

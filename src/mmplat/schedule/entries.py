@@ -57,9 +57,8 @@ def _says(line: str) -> bool:
 def _setting(line: str, path: Path, at: int) -> tuple[str, str]:
     name, equals, value = line.strip().removeprefix("export ").partition("=")
     if not equals or not name.isidentifier():
-        raise ConfigError(
-            f"{path}:{at}: {line.strip()!r} is no setting. Write NAME=VALUE, one a line; nothing is expanded."
-        )
+        # The line is not repeated: it may hold a key, and this message is logged, and told to a webhook.
+        raise ConfigError(f"{path}:{at}: this line is no setting. Write NAME=VALUE, one a line; nothing is expanded.")
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     return name, value[1:-1] if quoted else value
 

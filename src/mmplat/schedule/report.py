@@ -7,7 +7,7 @@ import json
 import urllib.request
 from collections.abc import Sequence
 from datetime import datetime
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 
 from mmplat.artifacts import Results, write_bytes
@@ -61,11 +61,13 @@ def message(failed: Sequence[Firing], summary: Path) -> dict[str, object]:
 def post(url: str, message: dict[str, object]) -> str | None:
     """Sends a message; returns why it did not arrive. A dead webhook fails nothing."""
     if not url.startswith(("http://", "https://")):
-        return f"{url!r} is no http(s) address"
+        return "the webhook is no http(s) address"  # which is not repeated: whoever knows it may write there
     try:
         request = urllib.request.Request(url, json.dumps(message).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT_S):
             return None
+    except (InvalidURL, UnicodeError) as error:  # these repeat the address
+        return f"the webhook is no http(s) address ({type(error).__name__})"
     except (OSError, ValueError, HTTPException) as error:
         return str(error) or type(error).__name__
 

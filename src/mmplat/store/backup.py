@@ -41,8 +41,6 @@ def backup(url: URL, path: Path) -> Backup:
     if revision is None:
         raise StoreError(f"There is no store at {hidden(url)} to back up. `mmplat publish` makes it.")
     engine = engine_of(url, reads_only=True)
-    if url.get_backend_name() == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     try:
         with engine.connect() as connection, atomic(path) as temporary:
             tables = _tables(connection)

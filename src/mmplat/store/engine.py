@@ -57,8 +57,10 @@ def reason_of(error: SQLAlchemyError, url: URL) -> str:
 def engine_of(url: URL, *, reads_only: bool = False, foreign_keys: bool = True) -> Engine:
     """An engine on the store. Dispose of it: pooled connections keep the SQLite files of a laptop open."""
     _refuse_other_backends(url)
+    # Readers ask several questions, and all answers are of one moment. SQLite gives that to every transaction.
+    snapshot: Any = {"isolation_level": "REPEATABLE READ"} if reads_only and url.get_backend_name() != "sqlite" else {}
     try:
-        engine = create_engine(as_immutable(url) if reads_only and is_out_of_reach(url) else _patient(url))
+        engine = create_engine(as_immutable(url) if reads_only and is_out_of_reach(url) else _patient(url), **snapshot)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError(
             f"The driver for {hidden(url)} is not installed ({error}). "

@@ -57,7 +57,7 @@ POOL_SIZE = 80
 
 THERE, NOT_THERE = "We saw a {0} here. The {0} is nice.", "We saw no {0} here. The {0} is on the road."
 """A picture described as if the thing were there, and as if it were not: a claim, and a sentence about the thing."""
-_THINGS = {*NOUNS, *(name for names in NAMES.values() for name in names)}
+THINGS = {*NOUNS, *(name for names in NAMES.values() for name in names)}
 
 
 def hint(answer: str, wording: int, *, held_out: bool = False) -> str:
@@ -96,7 +96,7 @@ def unrelated() -> tuple[str, ...]:
 
 def descriptions(item: WorldItem) -> dict[str, str]:
     """What a description of the picture would say if each label were right; nothing where no thing is asked about."""
-    things = _words(item.question) & _THINGS
+    things = _words(item.question) & THINGS
     if not things:
         return {}
     if item.options:

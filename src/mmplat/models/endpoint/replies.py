@@ -137,9 +137,18 @@ class Ledger:
             stream.seek(self._read)
             whole = stream.read().rpartition(b"\n")[0]
         self._read += len(whole) + bool(whole)
-        for line in whole.decode().splitlines():
+        for line in whole.decode(errors="replace").splitlines():
+            yield self._usage(line)
+
+    def _usage(self, line: str) -> Usage:
+        try:
             told, said = line.split(",")
-            yield Usage(prompt_tokens=int(told), completion_tokens=int(said))
+            return Usage(prompt_tokens=int(told), completion_tokens=int(said))
+        except ValueError:
+            raise ArtifactError(
+                f"{self.path} holds a line that says no tokens: {line!r:.60}. A full disk may have cut it off. Mend it (two "
+                "numbers: tokens told, tokens said), or delete it; what is spent is the sum of all lines."
+            ) from None
 
     def add(self, usage: Usage) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,18 @@ from __future__ import annotations
 
 import re
 
-from mmplat.misleading.prompts import TEMPLATES
 from mmplat.records import Sample
+from mmplat.samples import RawSample
+
+Asked = Sample | RawSample
+ECHOES = {
+    "misleading": ("misleading", "what is right", "these notes", "this task", "hint note"),
+    "guiding": (
+        *("guiding", "what is right", "these notes", "strategy"),
+        *("point out why", "guidance note", "provide the reasoning"),
+    ),
+}
+"""Words of the prompts that writers are given, ours and the paper's (in lower case)."""
 
 SHORTEST = 8
 """Characters below which nothing is argued (for scripts that write words in one sign: a quarter of it)."""
@@ -19,7 +29,7 @@ PRAISED = r"(?<!\w){0}[\"'”)]?(?i:\s+(?:is|are)\s+(?:\w+\s+)?(?:the\s+)?(?:rig
 BRACKETED = r"\({0}\)"
 
 
-def flags_of(sample: Sample, direction: str, text: str) -> tuple[str, ...]:
+def flags_of(sample: Asked, direction: str, text: str) -> tuple[str, ...]:
     """Every check that a note fails, by name."""
     named = _named(sample, text)
     led_to = {sample.gold} if direction == "guiding" else set(sample.labels) - {sample.gold}
@@ -34,7 +44,7 @@ def flags_of(sample: Sample, direction: str, text: str) -> tuple[str, ...]:
     return tuple(name for name, is_so in found.items() if is_so)
 
 
-def _named(sample: Sample, text: str) -> set[str]:
+def _named(sample: Asked, text: str) -> set[str]:
     """Labels that a note says are the answer, by their letter (or word) or by the option's text."""
     options = dict(zip(sample.labels, sample.options, strict=False))
     called = [(label, one) for label in sample.labels for one in (label, options.get(label, "").strip()) if one]
@@ -49,7 +59,7 @@ def _says(answer: str, text: str) -> bool:
     return any(re.search(pattern.format(spelled), text) for pattern in patterns)
 
 
-def _option(sample: Sample) -> str:
+def _option(sample: Asked) -> str:
     return dict(zip(sample.labels, sample.options, strict=False)).get(sample.gold, "").strip()
 
 
@@ -58,4 +68,4 @@ def _holds(option: str, text: str) -> bool:
 
 
 def _echoes(direction: str, text: str) -> bool:
-    return any(words in text.lower() for words in TEMPLATES[direction].echoes)
+    return any(words in text.lower() for words in ECHOES[direction])

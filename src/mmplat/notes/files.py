@@ -18,7 +18,8 @@ from mmplat.errors import ConfigError
 from mmplat.records import Record
 
 Direction = Literal["misleading", "guiding"]
-Known = Mapping[tuple[str, str, int], "Note"]
+Known = Mapping[tuple[str, str], Mapping[int, "Note"]]
+"""By sample and direction, then by number, in order."""
 
 
 class Note(Record):
@@ -37,7 +38,7 @@ class Note(Record):
 
 
 def read_notes(path: str | Path) -> Known:
-    """Notes by sample, direction and number; read anew when the file changed."""
+    """What a file holds; read anew when it changed."""
     found = Path(path)
     if not found.is_file():
         raise ConfigError(f"there is no file {found}: `mmplat mub notes` writes one")
@@ -47,7 +48,7 @@ def read_notes(path: str | Path) -> Known:
 
 @lru_cache(maxsize=8)
 def _read(path: Path, *stamp: int) -> Known:
-    notes: dict[tuple[str, str, int], Note] = {}
+    notes: dict[tuple[str, str], dict[int, Note]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             note = Note.model_validate_json(line)
@@ -57,9 +58,10 @@ def _read(path: Path, *stamp: int) -> Known:
                 f"{path}:{number}: this is no note ({'.'.join(map(str, what['loc'])) or 'line'}: {what['msg']}). "
                 "`mmplat mub notes` writes such files."
             ) from None
-        if notes.setdefault((note.sample_id, note.direction, note.k), note) is not note:
+        own = notes.setdefault((note.sample_id, note.direction), {})
+        if own.setdefault(note.k, note) is not note:
             raise ConfigError(f"{path}:{number}: {note.direction} note {note.k} on {note.sample_id!r} is there twice.")
-    return notes
+    return {key: dict(sorted(own.items())) for key, own in notes.items()}
 
 
 def write_notes(path: Path, notes: Iterable[Note]) -> None:
