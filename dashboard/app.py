@@ -9,6 +9,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
+import login
 import shared
 import streamlit as st
 
@@ -61,14 +62,16 @@ def page(stem: str) -> st.Page:
 
 def head(title: str) -> None:
     """The same on every page: what it is called, and in one line what it shows."""
-    st.title(title, anchor=False)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(title, anchor=False)
+        login.offer_logout()
     shows = dict(told().values())[title]
     st.caption(shows[:1].upper() + shows[1:])
 
 
 st.set_page_config(page_title="mmplat", layout="wide")
 st.html(TIGHT)
-shared.require_login()  # outside of everything that goes on after an error
+login.require()  # outside of everything that goes on after an error
 chosen = st.navigation(registry(), position="top")
 with shared.address(), shared.errors_in_words():
     if chosen.url_path in WORKS_WHILE_EMPTY or shared.has_runs():

@@ -3,22 +3,24 @@
 A chart that has colours carries what they mean as `usermeta`; `drawing.draw` writes that above it, where it wraps as text does.
 Vega would clip a legend that is wider than the chart, and take its height from it.
 
-Colours: Okabe and Ito's for categories, one blue or blue–orange for numbers: colour-blind readers tell them apart.
+Colours: Okabe and Ito's for categories (the blue lighter, to be seen on dark pages too), one blue or blue–orange for numbers:
+colour-blind readers tell them apart.
 No tooltip field may be titled "image": Vega would fetch its value as a picture.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import altair as alt
 import polars as pl
 
 from mmplat.leaderboard.standings import CONDITION
 
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8C8C8C"
+BLUE, ORANGE, GREY = "#1A80BF", "#E69F00", "#8C8C8C"
 INK, PAPER = "#1f2933", "white"
-LABELS = [BLUE, ORANGE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#B8A800", "#6A51A3"]
+LABELS = [BLUE, ORANGE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#B8A800", "#8567C1"]
 LIGHT = {ORANGE, "#CC79A7", "#56B4E9", "#B8A800"}
 """Colours on which dark numbers are read better."""
 NO_LABEL = "no label"
@@ -71,16 +73,13 @@ def intervals(
     base = alt.Chart(table).encode(y=rows, color=shade, tooltip=tips(table))
     if beside:
         drawn = [name for name in names or [] if name in set(table[str(colour)])]
-        rows.axis.grid, rows.axis.tickBand = True, "extent"  # lines between the rows, not through them
-        rows.axis.labelExpr = (
-            "split(datum.label, ': ')"  # a long name has two lines: of its suite, and of what was changed
-        )
-        base = base.encode(
-            y=rows.scale(paddingInner=0.25, paddingOuter=0.12), yOffset=alt.YOffset(f"{colour}:N", sort=drawn)
-        )
+        # Lines stand between the rows; a long name has two lines: of its suite, and of what was changed.
+        axis = _names_axis(grid=True, tickBand="extent", labelExpr="split(datum.label, ': ')")
+        rows = rows.axis(axis).scale(paddingInner=0.25, paddingOuter=0.12)
+        base = base.encode(y=rows, yOffset=alt.YOffset(f"{colour}:N", sort=drawn))
         height = alt.Step(BESIDE_PX, **{"for": "offset"})
     scale = alt.Scale(zero=zero, nice=False, padding=8)
-    bars = base.mark_rule(strokeWidth=2, opacity=0.65).encode(x=_value_axis("low", scale, title), x2="high:Q")
+    bars = base.mark_rule(strokeWidth=2, opacity=0.75).encode(x=_value_axis("low", scale, title), x2="high:Q")
     points = base.mark_point(filled=True, size=45 if beside else 70, opacity=1).encode(
         x=_value_axis(value, scale, title)
     )
@@ -325,9 +324,12 @@ def distributions(
 
 
 def _rows_axis(names: list[str]) -> alt.Y:
+    return alt.Y("row:N", sort=names, title=None, axis=_names_axis())
+
+
+def _names_axis(**more: Any) -> alt.Axis:
     limit = alt.ExprRef(f"{ON_A_PHONE} ? 150 : 320")
-    axis = alt.Axis(labelLimit=limit, labelOverlap=False, labelFlush=False, ticks=False)
-    return alt.Y("row:N", sort=names, title=None, axis=axis)
+    return alt.Axis(labelLimit=limit, labelOverlap=False, labelFlush=False, ticks=False, **more)
 
 
 def _value_axis(column: str, scale: alt.Scale, metric: str) -> alt.X:

@@ -13,13 +13,14 @@ import streamlit as st
 from mmplat.artifacts import safe_name
 from mmplat.leaderboard.exporting import as_latex
 from mmplat.leaderboard.formats import as_csv, with_interval
+from mmplat.leaderboard.ranges import RANGED
 
 LISTED = 1000
 number, words = st.column_config.NumberColumn, st.column_config.TextColumn
 LOOKS = {
     "rank": number("#", width=45),
     "ranks": words(
-        "range", width=80, help="the rank is in this range with 95 %; none where it is not cheap or not defined"
+        "range", width=80, help=f"the rank is in this range with 95 %; the best {RANGED} of a suite have one"
     ),
     "value": number("value", format="%.3f", width=70),
     "mean_over_suites": number("mean", format="%.3f", width=70, help="plain mean over suites, each counting once"),

@@ -48,7 +48,7 @@ def enlarged(picture: np.ndarray) -> np.ndarray:
 def show_question(sample: Row, sample_id: str) -> None:
     """Literally: a question may hold Markdown, LaTeX or HTML, and is shown as the model reads it."""
     st.caption("Question")
-    st.code(sample["question"], language=None, wrap_lines=True)
+    shared.verbatim(sample["question"], key="question")
     gold = ["✓" if label == sample["gold"] else "" for label in sample["labels"]]
     answers = pl.DataFrame({"label": sample["labels"], "gold": gold}, schema={"label": pl.String, "gold": pl.String})
     if len(sample["options"]) == len(sample["labels"]):
@@ -78,9 +78,7 @@ def show_condition(row: Row, unchanged: Row) -> None:
     st.text(row["condition"] or AS_IT_IS)
     if row["images"] != unchanged["images"]:
         show_images(row)
-    st.code(
-        row["question"], language=None, wrap_lines=True, height=LONG_PX if len(row["question"]) > LONG else "content"
-    )
+    shared.verbatim(row["question"], height=LONG_PX if len(row["question"]) > LONG else "content")
     if row["run_id"] is None:
         st.caption("Not answered by this method and decoding.")
     else:

@@ -15,12 +15,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import polars as pl
 import streamlit as st
-from streamlit.errors import StreamlitSecretNotFoundError
 
 from mmplat import artifacts, leaderboard
 from mmplat.errors import ArtifactError, MmplatError, StoreError, UnknownName
@@ -84,11 +83,6 @@ def _connection(version: Version) -> duckdb.DuckDBPyConnection:
     return leaderboard.connect(results())
 
 
-def open_store() -> None:
-    """Opens the connection that pages share, so that the first of them finds it open."""
-    _connection(_version())
-
-
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _console(version: Version) -> duckdb.DuckDBPyConnection:
     return leaderboard.connect(results(), memory=CONSOLE_MEMORY)
@@ -101,6 +95,12 @@ def ask(sql: str) -> pl.DataFrame:
 
 
 def _version() -> Version:
+    """Of the results as the page found them when it began: all that it reads is of one moment."""
+    version: Version = st.session_state["version"]
+    return version
+
+
+def _version_now() -> Version:
     return str(results().root.resolve()), os.environ.get("MMPLAT_STORE_URL", ""), pages.version_of(results())
 
 
@@ -109,8 +109,10 @@ def _version() -> Version:
 
 @contextmanager
 def address() -> Iterator[None]:
-    """Writes what the page's choices chose into the address, once: every writing is a step of the browser's history."""
+    """Around a page. What its choices chose is written into the address, once: every writing is a step of the browser's
+    history."""
     st.session_state["chosen"] = {}
+    st.session_state["version"] = _version_now()
     yield
     chosen: dict[str, list[str]] = st.session_state["chosen"]
     if chosen and chosen != {name: st.query_params.get_all(name) for name in st.query_params}:
@@ -205,6 +207,13 @@ def _kept(name: str) -> list[str]:
     return kept
 
 
+def verbatim(text: str, *, height: int | Literal["content"] = "content", key: str | None = None) -> None:
+    """A question as the model reads it, in a box. `st.code` would first load what colours two hundred languages: a third of a
+    second."""
+    with st.container(border=True, height=height, key=key):
+        st.text(text)
+
+
 def literal(text: str) -> str:
     """Text from data where Streamlit knows Markdown alone: the label of a select box."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # Markdown escapes ASCII punctuation alone
@@ -239,25 +248,6 @@ def link(page: str, label: str, **address: str | list[str]) -> None:
 def go(page: str, **address: str) -> None:
     st.session_state["chosen"] = {}
     st.switch_page(f"screens/{page}.py", query_params=address)
-
-
-# Who may see it -----------------------------------------------------------------------------------------------------
-
-
-def require_login() -> None:
-    """Where `.streamlit/secrets.toml` names an OIDC provider, nobody sees a page before logging in there."""
-    if not _has_provider() or st.user.get("is_logged_in", False):
-        return
-    st.header("mmplat", anchor=False)
-    st.button("Log in", on_click=st.login, icon=":material/login:")
-    st.stop()
-
-
-def _has_provider() -> bool:
-    try:
-        return "auth" in st.secrets
-    except StreamlitSecretNotFoundError:
-        return False
 
 
 # Errors and emptiness -----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import shared
 import streamlit as st
 
 from mmplat import leaderboard
-from mmplat.leaderboard import pages, standings
+from mmplat.leaderboard import pages, ranges, standings
 from mmplat.leaderboard.comparing import find_run
 
 ALL, NO_OTHER = "all suites", "–"
@@ -124,6 +124,10 @@ def show_suite(
         )
         drawing.draw(chart)
     say_what_is_listed(table, top)
+    if ranges.are_dear(every) and shared.switch(f"Ranges of ranks, from {every['n'].sum():,} predictions", "ranges"):
+        with st.spinner("This takes some seconds, once."):
+            every = shared.read(standings.standings, campaign, suite, metric=metric, before=before, ranges=True)
+        table = listing.with_texts(filtered(every, wanted))
     columns = [
         "rank",
         "ranks",

@@ -11,7 +11,7 @@ import shared
 import streamlit as st
 import why
 
-WHOLE = "all"
+WHOLE, EVERY = "all", "all methods"
 NEEDS = "suites with cues (`conditions: [cue-gold, cue-wrong]`)"
 RATES = {"tf": "T→F", "ft": "F→T", "control_tf": "T→F without a cue", "control_ft": "F→T without a cue"}
 ACCURACIES = {"clean": "no cue", "true_cue": "a cue that is true", "false_cue": "a cue that is false"}
@@ -24,10 +24,12 @@ def show() -> None:
         campaign, suite, rows = why.choose_suite_of("misleading", needs=NEEDS)
         decoding = shared.choose("Decoding", "decoding", rows["decoding"].unique(maintain_order=True).to_list())
         cue = shared.choose("Template", "cue", rows["cue"].unique(maintain_order=True).to_list())
+        methods = rows["method"].unique(maintain_order=True).to_list()
+        method = shared.choose("Method", "method", [*methods, EVERY]) if len(methods) > 1 else EVERY
     mine = rows.filter(decoding=decoding, cue=cue)
-    whole = mine.filter(subset=WHOLE)
-    several = whole["method"].n_unique() > 1
-    whole = whole.with_columns(row=pl.format("{} · {}", "model", "method") if several else "model")
+    mine = mine if method == EVERY else mine.filter(method=method)
+    several = mine["method"].n_unique() > 1
+    whole = mine.filter(subset=WHOLE).with_columns(row=pl.format("{} · {}", "model", "method") if several else "model")
     show_rates(whole)
     show_accuracies(whole)
     show_groups(mine)
@@ -71,10 +73,10 @@ def show_groups(rows: pl.DataFrame) -> None:
     if groups.is_empty():
         return
     st.subheader("By group", anchor=False)
-    with st.container(horizontal=True):
-        model = shared.choose("Model", "model", groups["model"].unique(maintain_order=True).to_list())
-        method = shared.choose("Method", "method", groups["method"].unique(maintain_order=True).to_list())
-    mine = groups.filter(model=model, method=method).with_columns(row="subset")
+    model = shared.choose("Model", "model", groups["model"].unique(maintain_order=True).to_list())
+    mine = groups.filter(model=model)
+    several = mine["method"].n_unique() > 1
+    mine = mine.with_columns(row=pl.format("{}: {}", "method", "subset") if several else "subset")
     pair = {name: RATES[name] for name in ("tf", "ft")}
     drawing.draw(chart_of(mine, pair, "share of answers that turn", zero=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import login
 import numpy as np
 import polars as pl
 import sample_parts
@@ -27,7 +28,7 @@ def show() -> None:
     with st.container(horizontal=True):
         name = shared.choose("Build", "build", names)
         listed = shared.choose("Items", "items", [WAITING, REJECTED, DECIDED])
-        who = shared.choose_text("Your name", "who", placeholder="a decision needs a name")
+        who = login.name() or shared.choose_text("Your name", "who", placeholder="a decision needs a name")
     reviews = Reviews(open_build(shared.results(), name))
     standing = reviews.standing()
     items = items_of(reviews, listed)
@@ -97,7 +98,7 @@ def show_image(reviews: Reviews, item: Item) -> None:
 
 
 def show_item(item: Item) -> None:
-    st.code(item.question, language=None, wrap_lines=True)
+    shared.verbatim(item.question)
     options = [(letter, one.text, one.role, one.type) for letter, one in zip(LETTERS, item.options, strict=True)]
     table = pl.DataFrame(options, schema=["letter", "option", "role", "type"], orient="row")
     st.dataframe(table, hide_index=True, column_config={"option": st.column_config.TextColumn(width="medium")})

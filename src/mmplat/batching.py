@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 from mmplat.errors import ArtifactError
 from mmplat.records import PLACES, Batch, BatchSuite, Demand, ModelSpec, Needs, Shard, SuiteSpec, ViewSpec, Writing
+from mmplat.writings import forwards_for
 
 PairKey = tuple[str, str, str, str]
 Rate = Callable[[ModelSpec], float | None]
-"""Forwards per second of a model, one per view of a sample and per token of a written answer; None: nobody knows."""
+"""Rows of forwards per second of a model, counted as `writings.py` foresees them; None: nobody knows."""
 Count = Callable[["Work"], int | None]
 """Samples of a suite; None: not before it is prepared."""
 
@@ -37,8 +38,8 @@ class Work:
 
     @property
     def steps(self) -> int:
-        """Forwards per sample, as far as they can be known: a written answer may end sooner."""
-        return len(self.views) + sum(writing.longest for writing in self.writings)
+        """Rows of forwards per sample at most."""
+        return forwards_for(self.views, self.writings)
 
     @property
     def key(self) -> PairKey:

@@ -87,13 +87,15 @@ def _explain(error: ValidationError, kind: type[BaseModel], document: Document) 
     lines: dict[str, None] = {}
     for problem in error.errors():
         path = tuple(p for p in problem["loc"] if p not in tags)
-        place = f"{document.source}:{document.line(path)}"
+        place, spelled = f"{document.source}:{document.line(path)}", ".".join(str(p) for p in path)
         if problem["type"] == "extra_forbidden":
             lines[f"{place}: {_unknown_key(path, kind)}"] = None
         elif problem["type"] == "missing":
             lines[f"{place}: key {path[-1]!r} is missing."] = None
+        elif problem["type"] == "value_error" and isinstance(problem["input"], dict):  # of several keys together
+            whose = f"{spelled}: " if spelled else ""
+            lines[f"{place}: {whose}{problem['msg'].removeprefix('Value error, ')}."] = None
         elif not (problem["type"] == "string_type" and isinstance(problem["input"], dict)):
-            spelled = ".".join(str(p) for p in path)
             lines[f"{place}: {spelled} = {problem['input']!r}: {problem['msg']}."] = None
     return "\n".join(lines)
 

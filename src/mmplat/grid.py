@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmplat.conditioning import ConditionEntry, bind_for
 from mmplat.decoding.configs import checked, name_of, parse_decoding, sets
 from mmplat.documents import Document, read_text, validated
-from mmplat.errors import DuplicateName
+from mmplat.errors import ConfigError, DuplicateName
 from mmplat.judges import JudgeEntry, JudgeSpec
 from mmplat.judges import bind as bind_judge
 from mmplat.methods import bind as bind_method
@@ -24,7 +24,11 @@ from mmplat.recipes import TrainingJob, trained_name
 from mmplat.recipes import bind as bind_training
 from mmplat.records import DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
 from mmplat.suites import bind as bind_suite
+from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
+
+LONGEST = 16
+"""Tokens of an answer that says a label."""
 
 
 class Entry(BaseModel):
@@ -63,7 +67,9 @@ class SuiteEntry(Entry):
         "labels",
         description="labels: their probabilities are read; text: the model writes, and what it wrote is parsed",
     )
-    longest: int = Field(16, ge=1, description="tokens of a written answer at most")
+    longest: int | None = Field(
+        None, ge=1, description=f"tokens of a written answer at most; default: the suite's own, {LONGEST} for labels"
+    )
     params: dict[str, Any] = Field(default_factory=dict)
     conditions: list[str | ConditionEntry] = Field(
         default=[], description="the suite is asked as it is, and once more under each of these"
@@ -217,7 +223,7 @@ def _suites(
         entry.params,
         name=entry.as_,
         limit=min(limits, default=None),
-        written=entry.longest if entry.answers == "text" else None,
+        written=_written(entry, document.at("suites", index)),
         contents=contents,
         where=document.at("suites", index),
     )
@@ -228,6 +234,20 @@ def _suites(
         bind_for(suite, one, contents=known, where=place) for one, place in zip(entry.conditions, places, strict=True)
     ]
     return [suite, *(suite.under(condition) for condition in found)]
+
+
+def _written(entry: SuiteEntry, where: str) -> int | None:
+    """Tokens of an answer in words; None: labels are read, or the suite says itself how long an answer may be."""
+    if suites.get(entry.name, where=where).open_ended:
+        return entry.longest
+    if entry.answers == "text":
+        return entry.longest or LONGEST
+    if entry.longest is not None:
+        raise ConfigError(
+            f"Suite {entry.name!r}{where} has longest = {entry.longest}, and its labels are read: nothing is written. "
+            "Give it `answers: text` too, or no `longest`."
+        )
+    return None
 
 
 def _judges(

@@ -36,7 +36,7 @@ class Cost(Record):
 
     hardware: str
     steps: int
-    """Forwards as the plan counts them: one per view of a sample, and per token that a written answer may have."""
+    """Rows of forwards as the plan foresees them (`writings.py`)."""
     seconds: float
 
 

@@ -32,7 +32,7 @@ from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSp
 from mmplat.rubrics import catalog as rubrics
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
-from mmplat.views import catalog as view_kinds
+from mmplat.writings import forwards_of, prefaces_of
 
 MADE_BY = "mmplat plan --grid GRID --write"
 
@@ -75,9 +75,17 @@ class Pair:
 
     @property
     def passes(self) -> int:
-        """Forward passes per sample when every view is asked once."""
-        kinds = {view.asked: view.kind for view in self.views}
-        return sum(view_kinds.get(kind).passes for kind in kinds.values())
+        """Forward passes per sample when every view is asked once, and every answer in words is written to its longest."""
+        return self.work.steps
+
+    @property
+    def passes_alone(self) -> int:
+        """Forward passes per sample when every method runs the model by itself, under one decoding."""
+        return sum(self._alone(seeded.method) for seeded in self.methods)
+
+    def _alone(self, method: Method) -> int:
+        asks = method.passes if self.suite.answers == "labels" else method.forwards(self.suite.longest)
+        return asks + forwards_of(prefaces_of(method.views))
 
     @property
     def judgments(self) -> int | None:
@@ -108,14 +116,13 @@ class Plan:
 
     @property
     def forwards(self) -> int | None:
-        """Forward passes when every view is asked once."""
+        """Forward passes when every view is asked once, and every answer in words is written to its longest."""
         return _total((pair.n, pair.passes) for pair in self.pairs)
 
     @property
     def forwards_cell_by_cell(self) -> int | None:
-        """Forward passes (first tokens) when every cell runs its model by itself, as other harnesses do."""
-        per_pair = ((pair.n, sum(s.method.passes for s in pair.methods)) for pair in self.pairs)
-        total = _total(per_pair)
+        """Forward passes when every cell runs its model by itself, as other harnesses do."""
+        total = _total((pair.n, pair.passes_alone) for pair in self.pairs)
         return None if total is None else total * len(self.grid.decodings)
 
     @cached_property

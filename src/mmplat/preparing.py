@@ -94,7 +94,7 @@ def load_picture(folder: Path, name: str) -> NDArray[np.uint8]:
         raise ArtifactError(
             f"Image {path} is missing. Delete {folder / 'suite.json'} and run `mmplat prepare` again."
         ) from None
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise ArtifactError(
             f"Image {path} cannot be read ({error}). Delete it with {folder / 'suite.json'} and run `mmplat prepare` again."
         ) from error

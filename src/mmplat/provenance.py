@@ -26,10 +26,20 @@ def packages() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def git_state() -> tuple[str | None, bool | None]:
     """(revision, uncommitted changes) of the repository this code runs from; (None, None) outside of one."""
-    here = Path(__file__).parent
+    return state_of(Path(__file__).parent)
+
+
+def state_of(package: Path) -> tuple[str | None, bool | None]:
+    """The same for a folder of code. A file that was added to it (a method, say) is a change; one beside it (a grid) is none.
+
+    A repository that merely surrounds the code, as where it is installed into somebody's `.venv`, says nothing about it.
+    """
     try:
-        revision = _git(here, "rev-parse", "HEAD")
-        return revision, bool(_git(here, "status", "--porcelain", "--untracked-files=no"))
+        if not _git(package, "ls-files", "."):
+            return None, None
+        changed = _git(package, "status", "--porcelain", "--untracked-files=no")
+        added = _git(package, "ls-files", "--others", "--exclude-standard", ".")
+        return _git(package, "rev-parse", "HEAD"), bool(changed or added)
     except (OSError, subprocess.SubprocessError):
         return None, None
 

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,14 +130,24 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def address(made: Results) -> Iterator[str]:
     """The served dashboard."""
+    with serving(made) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """`with serve(results, port=…, NAME="of an environment variable") as address` serves another one."""
+    return serving
+
+
+@contextmanager
+def serving(results: Results, *, port: int | None = None, **environment: str) -> Iterator[str]:
     pytest.importorskip("streamlit", reason="streamlit is not installed: pip install mmplat[ui]")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name != "MMPLAT_STORE_URL"}
+    port = port or free_port()
+    inherited = {name: value for name, value in os.environ.items() if name != "MMPLAT_STORE_URL"}
     server = subprocess.Popen(
         [sys.executable, "dashboard/serve.py", "--server.port", str(port)],
-        cwd=ROOT, env=environment | {"MMPLAT_RESULTS": str(made.root)}, stdout=subprocess.DEVNULL,
+        cwd=ROOT, env=inherited | {"MMPLAT_RESULTS": str(results.root)} | environment, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     served = f"http://127.0.0.1:{port}"
@@ -146,6 +157,12 @@ def address(made: Results) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(served: str, server: subprocess.Popen[bytes]) -> None:

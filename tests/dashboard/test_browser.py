@@ -255,7 +255,7 @@ def test_a_hostile_question_is_shown_as_it_is_written(tab: Any, address: str, pi
     tab.set_viewport_size({"width": 1280, "height": 2000})
     visit(tab, f"{address}/samples?suite=world-spurious")
     tab.wait_for_selector(CHART)
-    assert tab.inner_text("[data-testid=stCode]").strip() == HOSTILE
+    assert tab.inner_text(".st-key-question").strip() == HOSTILE
     assert tab.evaluate("window.hacked") is None
     assert tab.locator(".katex, [data-testid=stMain] strong:text-is('b')").count() == 0
     assert_no_error(tab)

@@ -206,10 +206,14 @@ def test_a_broken_diagnostic_is_named_with_what_to_do(app: App, mine: Results) -
 
 def test_a_page_that_no_list_names_stands_among_the_others(app: App, made: Results) -> None:
     page = Path(__file__).parents[2] / "dashboard" / "screens" / "extra_page.py"
-    page.write_text('"""Extra: a page of somebody."""\nimport streamlit as st\n\nst.title("Hello")\n', encoding="utf-8")
+    page.write_text('"""Extra: a page of somebody."""\nimport streamlit as st\n\nst.text("Hello")\n', encoding="utf-8")
     try:
         test = app(made)
         test.switch_page("screens/extra_page.py").run()
-        assert test.title[0].value == "Hello"
+        assert (test.title[0].value, test.caption[0].value, test.text[0].value) == (
+            "Extra",
+            "A page of somebody.",
+            "Hello",
+        )
     finally:
         page.unlink()

@@ -1,13 +1,16 @@
 """Each diagnostic on made-up answers whose result is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from made_up import surely
 
-from mmplat.diagnostics import calibration, confidence, lean, yes_bias
+from mmplat.diagnostics import calibration, confidence, lean, run, yes_bias
 from mmplat.diagnostics.confidence import equal_bins
-from mmplat.errors import IncompatibleCell
+from mmplat.diagnostics.decodings import Question, best
+from mmplat.errors import ConfigError, IncompatibleCell
 
 GOLD = np.tile([0, 1], 50)  # half yes, half no
 NAIVE = ("naive", "greedy")
@@ -134,6 +137,27 @@ def test_a_bin_is_worth_its_own_samples_and_not_all(made):
     sure = only(calibration.measure(pair), bins="width", bin=2)
     assert (sure["n"], sure["value"]) == (10, 1)
     assert sure["low"] == pytest.approx(1 / (1 + 1.96**2 / 10), rel=1e-3)
+
+
+def test_a_pair_whose_cells_all_failed_is_told_and_the_others_are_diagnosed(made):
+    pair = made(GOLD, {("naive", "sample"): saying(0.9, np.ones(100))})
+    failed = replace(pair, runs=pair.runs.clear())
+    for diagnostic in (calibration.DIAGNOSTIC, yes_bias.DIAGNOSTIC):
+        found = run(diagnostic, [failed, pair])
+        assert found.skipped == {pair.title: f"all cells of {pair.title} failed, and `mmplat status` says why"}
+        assert found.table["n"].max() == 100
+    with pytest.raises(ConfigError, match="There is nothing to diagnose"):
+        run(calibration.DIAGNOSTIC, [failed])
+    with pytest.raises(ConfigError, match="a cell that did not fail"):
+        best([failed], Question())
+
+
+def test_a_decoding_that_one_pair_lacks_is_told_and_the_others_are_diagnosed(made):
+    pair = made(GOLD, {("naive", "sample"): saying(0.9, np.ones(100)), ("naive", "t0.5"): saying(0.9, np.ones(100))})
+    lacking = replace(pair, runs=pair.runs.filter(decoding="sample"))
+    found = run(calibration.DIAGNOSTIC, [lacking, pair], decoding="t0.5")
+    assert "Unknown decoding 't0.5'" in found.skipped[pair.title]
+    assert found.table["decoding"].unique().to_list() == ["t0.5"]
 
 
 def test_an_honest_model_has_almost_no_error_and_the_interval_reaches_nothing():

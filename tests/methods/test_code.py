@@ -6,7 +6,7 @@ import torch
 from builders import Prepared, ask_all, run_grid
 
 from mmplat.artifacts import Results
-from mmplat.asking.prefaces import Prefaces, of_images, written_first
+from mmplat.asking.prefaces import Prefaces, of_images
 from mmplat.errors import ConfigError, IncompatibleCell, ModelError
 from mmplat.evidence.files import read_rows
 from mmplat.evidence.written import read_written
@@ -17,6 +17,7 @@ from mmplat.plan import make_plan
 from mmplat.preparing import load_samples
 from mmplat.records import Sample
 from mmplat.views import bind as view
+from mmplat.writings import written_first
 
 GRID = """
 campaign: code

@@ -1,5 +1,6 @@
 """Each table of `diagnose misleading` on made-up answers whose result is known, and on the tiny models."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -74,8 +75,6 @@ def test_a_method_that_needs_a_cue_has_the_first_stage_of_naive(make):
 
 
 def test_written_draws_are_held_against_those_of_the_next_seed(make):
-    from dataclasses import replace
-
     one = make([1, 1, 0, 1], [0, 1, 0, 1], key=("naive", "sample"))
     written = replace(one.base, pair=replace(one.base.pair, writings=(None,)))
     alone = misleading.measure(Conditioned(written, one.under))
@@ -91,25 +90,37 @@ def test_written_draws_are_held_against_those_of_the_next_seed(make):
     assert only(shares, subset="all")["agreement"] is None
 
 
-def test_notes_are_counted_one_by_one_each_and_any_of_three(make, monkeypatch):
-    notes = [[0, 1, 1, 1], [1, 1, 0, 1], [0, 1, 1, 1]]
+def under_notes(make, said):
+    """What was said under misleading notes, by their parameters, after three right answers of four."""
     under = {}
-    for k, said in enumerate(notes):
-        one = make.measured(1, {("naive", "greedy"): said}, made={"leads": "wrong"}, seed=10 + k)
-        spec = one.pair.suite.condition.model_copy(
-            update={"kind": "misleading-note", "name": f"note-{k}", "params": {"k": k}}
-        )
+    for at, (params, answers) in enumerate(said):
+        one = make.measured(1, {("naive", "greedy"): answers}, made={"leads": "wrong"}, seed=10 + at)
+        changed = {"kind": "misleading-note", "name": f"note-{at}", "params": params}
+        spec = one.pair.suite.condition.model_copy(update=changed)
         suite = one.pair.suite.model_copy(update={"condition": spec})
-        from dataclasses import replace
-
         under[spec.name] = replace(one, pair=replace(one.pair, suite=suite))
     found = misleading.measure(Conditioned(make([1, 1, 1, 0]).base, under)).filter(subset="all")
-    assert dict(found.select("cue", "tf").iter_rows()) == {
-        "note 0": pytest.approx(1 / 3),
-        "note 1": pytest.approx(1 / 3),
-        "note 2": pytest.approx(1 / 3),
-        "note, each": pytest.approx(1 / 3),
-        "note, any of 3": pytest.approx(2 / 3),
+    return {cue: pytest.approx(tf) for cue, tf in found.select("cue", "tf").iter_rows()}
+
+
+def test_notes_are_counted_one_by_one_each_and_any_of_three(make):
+    said = [({"k": 0}, [0, 1, 1, 1]), ({"k": 1}, [1, 1, 0, 1]), ({"k": 2}, [0, 1, 1, 1])]
+    alone = {"note 0": 1 / 3, "note 1": 1 / 3, "note 2": 1 / 3}
+    assert under_notes(make, said) == {**alone, "note, each": 1 / 3, "note, any of 3": 2 / 3}
+
+
+def test_notes_in_other_wordings_and_drawn_ones_are_cues_of_their_own(make):
+    rules = {"by": "rules", "wording": "trained", "lead": "Please pay attention to this instruction:"}
+    said = [
+        ({**rules, "k": 0}, [0, 1, 1, 1]),
+        ({**rules, "k": 1}, [0, 1, 0, 1]),
+        ({**rules, "k": 0, "wording": "held-out"}, [0, 0, 0, 1]),
+        ({**rules, "k": "drawn"}, [1, 1, 1, 1]),
+        ({**rules, "k": 0, "lead": ""}, [1, 1, 1, 1]),
+    ]
+    assert under_notes(make, said) == {
+        **{"note rules 0": 1 / 3, "note rules 1": 2 / 3, "note rules, each": 1 / 2},
+        **{"note rules held-out": 1, "note rules drawn": 0, "note rules lead=": 0},
     }
 
 

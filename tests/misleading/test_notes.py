@@ -6,6 +6,7 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
 from builders import run_grid
 from endpoint.chat_server import Endpoint, fails, pictures_of, serving, text_of
 from suites.mub_files import item, write_mub
@@ -90,7 +91,7 @@ def test_the_rules_speak_the_words_that_the_tiny_models_know(wordings):
 
 @pytest.mark.parametrize("wordings", WORDINGS)
 def test_no_wording_that_is_kept_for_measuring_may_be_trained_on(wordings):
-    assert len(wordings.trained) == len(wordings.held_out) == 5
+    assert len(wordings.trained) == 2 * len(wordings.held_out) == 10
     assert not {*wordings.held_out} & {text for each in WORDINGS for text in each.trained}
 
 
@@ -104,8 +105,8 @@ def of_the_world(kind, n=18):
 def test_the_checks_find_nothing_in_what_the_rules_write(suite, direction, held_out):
     for sample in of_the_world(suite):
         texts = world.notes_on(sample, direction, held_out=held_out)
-        assert len({*texts}) == 5
-        assert [flags_of(sample, direction, text) for text in texts] == [()] * 5
+        assert len({*texts}) == (5 if held_out else 10)
+        assert not any(flags_of(sample, direction, text) for text in texts)
 
 
 def test_the_rules_have_nothing_to_say_where_no_thing_of_the_world_is_asked_about():
@@ -144,6 +145,38 @@ def test_a_condition_says_by_rule_what_the_file_would_have_said(by_rules, kind):
             assert applied(bind(kind, {"by": "rules", "k": k}), sample) == stored
 
 
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("by: me", "by = 'me': Input should be 'endpoint', 'rules' or 'released'"),
+        ("notes: 50", "notes = 50: Input should be less than or equal to 20"),
+        ("directions: []", "directions = []"),
+        ("directions: [guiding, guiding]", "directions name one twice"),
+        ("writer: {url: here}", "`writer` is of `by: endpoint`, and this is `by: rules`"),
+        ("by: released", "only released implicit files of suite `mub` hold notes"),
+        ("{by: released, wording: held-out}", "`wording` is of `by: rules`"),
+        ("suite: {name: world-facts, params: {n: 6}}", "rules speak of the things of the synthetic world alone"),
+        ("suite: {name: world-captions, params: {n: 6}}", "no closed questions"),
+        ("out: .", "is a folder"),
+        ("out: /proc/none/notes.jsonl", "cannot be made"),
+    ],
+)
+def test_mistakes_in_a_file_of_notes_are_told_and_nothing_is_written(tmp_path, results, monkeypatch, mistake, told):
+    monkeypatch.chdir(tmp_path)
+    said = yaml.safe_load(RULES.format(out="notes.jsonl")) | yaml.safe_load(mistake)
+    (tmp_path / "notes.yaml").write_text(yaml.safe_dump(said))
+    done = CliRunner().invoke(app, ["mub", "notes", "notes.yaml", "--results", str(results.root)])
+    assert isinstance(done.exception, ConfigError)
+    assert told in str(done.exception)
+    assert not (tmp_path / "notes.jsonl").exists()
+
+
+def test_fewer_notes_than_asked_for_are_counted(tmp_path, results):
+    (tmp_path / "notes.yaml").write_text(RULES.format(out=tmp_path / "notes.jsonl").replace("notes: 5", "notes: 11"))
+    done = CliRunner().invoke(app, ["mub", "notes", str(tmp_path / "notes.yaml"), "--results", str(results.root)])
+    assert "samples with fewer notes than asked for: {'misleading': 36, 'guiding': 36}" in done.output
+
+
 NOTED = """
 campaign: noted
 models: [tiny]
@@ -151,25 +184,26 @@ suites:
   - name: world-objects
     params: {{n: 36, seed: 5}}
     conditions:
-      - {{name: misleading-note, params: {{path: {path}}}, as: m0}}
-      - {{name: misleading-note, params: {{path: {path}, k: 1}}, as: m1}}
-      - {{name: misleading-note, params: {{path: {path}, k: 2}}, as: m2}}
-      - {{name: guiding-note, params: {{path: {path}}}, as: g0}}
+      - {{name: misleading-note, params: {{{where}}}, as: m0}}
+      - {{name: misleading-note, params: {{{where}, k: 1}}, as: m1}}
+      - {{name: misleading-note, params: {{{where}, k: 2}}, as: m2}}
+      - {{name: guiding-note, params: {{{where}}}, as: g0}}
 methods: [naive, cue-contrast]
 """
 
 
-def test_notes_are_asked_about_and_reported_one_by_one_and_any_of_three(by_rules, results):
+@pytest.mark.parametrize(("where", "kind"), [("path: {}", "note"), ("by: rules", "note rules")])
+def test_notes_are_asked_about_and_reported_one_by_one_and_any_of_three(by_rules, results, where, kind):
     from mmplat.diagnostics import measured, misleading
     from mmplat.diagnostics.conditioned import conditioned
 
-    run_grid(NOTED.format(path=by_rules), results)
+    run_grid(NOTED.format(where=where.format(by_rules)), results)
     (one,) = conditioned(measured(results, "noted"))
     rows = misleading.measure(one, method="naive").filter(subset="all")
-    assert rows["cue"].to_list() == ["note 0", "note 1", "note 2", "note, each", "note, any of 3"]
+    assert rows["cue"].to_list() == [f"{kind}{which}" for which in (" 0", " 1", " 2", ", each", ", any of 3")]
     tf = dict(rows.select("cue", "tf").iter_rows())
-    assert tf["note, any of 3"] >= max(tf[f"note {k}"] for k in range(3)) > 0
-    assert tf["note, each"] == pytest.approx(sum(tf[f"note {k}"] for k in range(3)) / 3)
+    assert tf[f"{kind}, any of 3"] >= max(tf[f"{kind} {k}"] for k in range(3)) > 0
+    assert tf[f"{kind}, each"] == pytest.approx(sum(tf[f"{kind} {k}"] for k in range(3)) / 3)
     assert rows["ft"].is_not_null().to_list() == [True, False, False, False, False]  # one guiding note alone
 
 
@@ -214,14 +248,13 @@ def test_flagged_and_missing_notes_are_left_out_with_the_reason(stored):
     assert missing.reason == "there is no misleading note 2 on it"
 
 
-def test_a_drawn_note_is_one_of_those_on_the_sample_by_the_seed(by_rules):
-    sample, texts = of_the_world("world-objects")[0], set()
-    for seed in range(40):
-        spec = bind("misleading-note", {"by": "rules", "k": "drawn", "seed": seed})
-        texts.add(applied(spec, sample).reference["condition"]["note"])
-        stored = bind("misleading-note", {"path": str(by_rules), "k": "drawn", "seed": seed})
-        assert applied(stored, sample) == applied(spec, sample)
-    assert texts == {*world.notes_on(sample, "misleading")}
+@pytest.mark.parametrize("where", ["rules", "file"])
+def test_a_drawn_note_is_one_of_those_on_the_sample_by_the_seed(by_rules, where):
+    sample = of_the_world("world-objects")[0]
+    params = {"by": where, "k": "drawn", "path": str(by_rules) if where == "file" else ""}
+    drawn = [applied(bind("misleading-note", {**params, "seed": seed}), sample) for seed in range(100)]
+    there = world.notes_on(sample, "misleading")[: 5 if where == "file" else 10]
+    assert {one.reference["condition"]["note"] for one in drawn} == {*there}
 
 
 def test_none_is_drawn_of_flagged_notes(stored, tmp_path):
@@ -305,7 +338,7 @@ def test_released_notes_are_split_and_checked(tmp_path, results):
     (tmp_path / "notes.yaml").write_text(json.dumps(config))
     done = CliRunner().invoke(app, ["mub", "notes", str(tmp_path / "notes.yaml"), "--results", str(results.root)])
     assert done.exit_code == 0, done.output
-    assert "{'guiding: nothing was written': 1}" in done.output
+    assert "samples without a note: {'guiding': 1}" in done.output
     notes = all_of(tmp_path / "notes.jsonl")
     assert Counter(note.direction for note in notes) == {"misleading": 3, "guiding": 1}
     assert [note.flags for note in notes if note.flags] == [("names-the-answer",)]

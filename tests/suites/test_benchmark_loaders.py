@@ -1,6 +1,8 @@
 """Every published layout gives the questions that it holds, and each mistake in the data is named by its place."""
 
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,22 @@ def test_a_line_ends_where_json_lines_end_and_nowhere_else(shelf, prepared):
     file.write_text(json.dumps(first, ensure_ascii=False) + "\r\n\r\n", encoding="utf-8", newline="")
     (sample,), _ = prepared("pope", {**params, "split": "random"})
     assert "Is there\u2028a\u0085dog?" in sample.question
+
+
+def test_an_image_that_claims_to_be_huge_is_one_clear_error(shelf, prepared):
+    """An image of a few bytes that says it is 3.6 gigapixels: Pillow refuses it by an error that is no OSError."""
+    params = shelf.pope()
+    (Path(params["images"]) / "COCO_val2014_000000000001.png").write_bytes(png_of_size(60_000, 60_000))
+    with pytest.raises(ConfigError, match=r"000000000001.png: its image cannot be read .*exceeds limit"):
+        prepared("pope", {**params, "split": "random"})
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
 def test_missing_images_are_counted_and_refused_unless_they_are_to_be_left_out(shelf, prepared, results):

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from suites.mub_files import ITEMS, item, write_mub
+from suites.mub_files import ITEMS, LETTERED, item, write_mub
 from typer.testing import CliRunner
 
 from mmplat.cli.app import app
@@ -67,6 +67,25 @@ def test_the_answer_goes_with_its_option_where_letters_are_missing(tmp_path, pre
     odd = item(0, "Which?", "D", {"B": "x", "D": "y"})
     (sample,), _ = prepared("mub", write_mub(tmp_path / "odd", [odd, odd], cut=False, times=1))
     assert (sample.labels, sample.gold, sample.options) == (("A", "B"), "B", ("x", "y"))
+
+
+def test_items_that_are_not_as_released_are_counted_and_never_scored(tmp_path, prepared):
+    gap = {"A": "a cat", "B": "a dog", "D": "a pig"}
+    items = [
+        item(0, "Which is there?", "B", gap),
+        item(1, "Which is named by nothing?", "C", gap),  # with its letters given anew, C would be the pig
+        item(2, "Which of a list?", "A", ["a cat", "a dog"]),
+        item(3, "Whose number is a text?", "A", LETTERED, num="9"),
+        item(4, "Whose number is a list?", "A", LETTERED, num=[9]),
+    ]
+    for levels in ("exact", "at-least"):
+        samples, said = prepared("mub", write_mub(tmp_path / "mub", items, cut=False, times=1) | {"levels": levels})
+        assert [(s.gold, s.options) for s in samples] == [("B", ("a cat", "a dog", "a pig"))]
+        reasons = " ".join(said["left_out"])
+        assert "the right answer 'C' is none of A, B, D" in reasons
+        assert "its choices are ['a cat', 'a dog'], and not texts by their letters" in reasons
+        assert "num = '9'" in reasons
+        assert "num = [9]" in reasons
 
 
 def test_levels_may_hold_what_misled_at_least_so_many(tmp_path, prepared):
@@ -138,6 +157,15 @@ def test_the_audit_checks_recorded_cues_against_what_they_did(tmp_path):
     done = CliRunner().invoke(app, ["mub", "audit", str(tmp_path)])
     assert "misled with gold: 1" in done.output
     assert "corrected without gold: 1" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("not JSON", "breaks off here"), ("", "the file is empty"), ("[]", "is empty")]
+)
+def test_the_audit_of_a_file_without_items_says_so(tmp_path, text, told):
+    (tmp_path / "some.jsonl").write_text(text)
+    with pytest.raises(ConfigError, match=f"holds no whole item .*{told}"):
+        audit(tmp_path / "some.jsonl")
 
 
 def test_a_cue_on_the_suite_comes_after_the_question_and_before_listed_options(tmp_path):

@@ -21,6 +21,12 @@ def mmplat(*words, **settings):
         (["plan", "--grid", "none.yaml"], 2, "error: There is no grid file none.yaml"),
         (["list", "modles"], 2, "modles"),
         (["decide", "--model", "fake"], 2, "--model and --suite go together"),
+        (
+            ["ask", "mine.yaml"],
+            2,
+            "error: mine.yaml is no file that `mmplat plan --write` wrote. If it is a grid, say so: --grid",
+        ),
+        (["status", "mine.yaml"], 2, "If it is a grid, say so: --grid mine.yaml"),
         (["prepare", "none.json"], 1, "error: none.json does not exist. `mmplat plan --write` makes it."),
     ],
 )

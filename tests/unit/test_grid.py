@@ -81,3 +81,21 @@ def test_every_grid_that_ships_is_valid(path):
 
 def test_the_schema_for_editors_is_up_to_date():
     assert json.loads(Path("config/grid.schema.json").read_text()) == json_schema()
+
+
+def test_how_long_an_answer_in_words_may_be():
+    entries = [
+        ("world-captions", 16),  # the suite's own
+        ("{name: world-captions, longest: 5}", 5),
+        ("{name: world-captions, answers: text}", 16),
+        ("{name: world-objects, answers: text}", 16),
+        ("{name: world-objects, answers: text, longest: 3}", 3),
+    ]
+    for entry, longest in entries:
+        grid = parse_grid(f"campaign: a\nmodels: [tiny]\nsuites: [{entry}]\n")
+        assert (grid.suites[0].answers, grid.suites[0].longest) == ("text", longest)
+
+
+def test_a_length_of_answers_that_nobody_writes_is_refused():
+    with pytest.raises(ConfigError, match=r"its labels are read: nothing is written. Give it `answers: text` too"):
+        parse_grid("campaign: a\nmodels: [tiny]\nsuites: [{name: world-objects, longest: 3}]\n")

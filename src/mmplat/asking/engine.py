@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
-from mmplat.asking.prefaces import NO_PREFACES, Prefaces, read_prefaces, subjects, written_first
+from mmplat.asking.prefaces import NO_PREFACES, Prefaces, read_prefaces, subjects
 from mmplat.asking.remote_job import RemoteJob
 from mmplat.asking.suite_job import Advance, Outcome, SuiteJob
 from mmplat.asking.writing_job import WritingJob, missing_writings, speakers_of
@@ -28,6 +28,7 @@ from mmplat.preparing import load_metadata, load_samples
 from mmplat.provenance import packages
 from mmplat.records import Batch, BatchSuite, Demand, ModelSpec, Sample, Shard, ViewSpec
 from mmplat.splits import refuse_seen
+from mmplat.writings import prefaces_of as written_before
 
 
 def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) -> Outcome:
@@ -92,7 +93,7 @@ def prefaces_of(
 ) -> Prefaces:
     """What some views put before the question, written where it is missing; nothing by a model that cannot write."""
     views = [*part.views, *(speakers_of(list(part.writings))[0])]
-    writings = tuple({one.key: one for one in map(written_first, views) if one is not None}.values())
+    writings = written_before(views)
     if not writings or not hasattr(model, "prefill"):
         return NO_PREFACES
     about = subjects(samples)

@@ -6,15 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmplat.decoding.configs import parse_decoding
 from mmplat.evidence.written import read_written
 from mmplat.ids import content_id
-from mmplat.methods import bind as bind_method
 from mmplat.records import Sample, ViewSpec, Writing
-from mmplat.views import catalog as view_kinds
-
-METHOD = "self-description"
-"""Who writes: a method like any other, so its texts are asked for, stored and resumed as answers are."""
+from mmplat.writings import written_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +39,6 @@ class Prefaces:
 
 
 NO_PREFACES = Prefaces()
-
-
-def written_first(view: ViewSpec) -> Writing | None:
-    """What a model writes before a view; None: nothing."""
-    make = view_kinds.get(view.kind).preface
-    if make is None:
-        return None
-    preface = make(view.params)
-    method = bind_method(METHOD, {"instruction": preface.instruction}).spec
-    return Writing(method=method, decoding=parse_decoding("greedy"), seed=0, longest=preface.longest)
 
 
 def of_images(sample: Sample) -> str:

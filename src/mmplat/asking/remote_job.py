@@ -117,6 +117,7 @@ class RemoteJob:
     def _keep(self, row: dict[str, Any]) -> None:
         self.rows.append(row)
         self.outcome.asked += 1
+        self.outcome.steps += 1
         if time.monotonic() - self.flushed > FLUSH_S:
             self._flush()
 

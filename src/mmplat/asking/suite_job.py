@@ -54,13 +54,8 @@ class Outcome:
     failures: list[dict[str, str]] = field(default_factory=list)
     model_keys: dict[str, str] = field(default_factory=dict)
     """Suite name → key of the evidence folder."""
-    more_steps: int = 0
-    """Of written answers, beyond one each."""
-
-    @property
-    def steps(self) -> int:
-        """Forwards as the plan counts them: a cost per step is one that the next plan can multiply."""
-        return self.asked + self.more_steps
+    steps: int = 0
+    """Rows of forwards as the plan foresees them: a cost per step is one that the next plan can multiply."""
 
     def fail(self, part: BatchSuite, sample_id: str, view: str, error: str) -> None:
         """Records a failure with its reason; "all" stands for every sample, "every" for each view."""
@@ -197,6 +192,7 @@ class SuiteJob:
                 read = _Read(logits[rows], own, values, main, seconds)
                 tables.append(self._table([samples[i] for i in of], view, reading, read))
         self.outcome.asked += len(asks)
+        self.outcome.steps += _forwards(asks)
         self.outcome.seconds += time.perf_counter() - began
         self.advance(len(asks))
         return tables
@@ -329,6 +325,12 @@ class SuiteJob:
             },
             rows,
         )
+
+
+def _forwards(asks: list[tuple[int, int, Ask]]) -> int:
+    """Rows of forwards that some asks take, those that ask the same once."""
+    distinct = {(index, ask.view.asked): ask.view.kind for index, _, ask in asks}
+    return sum(view_kinds.get(kind).passes for kind in distinct.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of, why_n
 from mmplat.errors import ArtifactError, ModelError
 from mmplat.evidence.written import SCHEMA, read_written, write_written
 from mmplat.methods import Method
-from mmplat.methods import bind as bind_method
 from mmplat.models import Ask
 from mmplat.records import BatchSuite, Sample, ViewSpec, Writing
 from mmplat.views import bind as bind_view
+from mmplat.writings import forwards_of, method_of
 
 STREAM_TOKENS = {"cpu": 16_384, "cuda": 262_144}
 """Tokens of all caches that go on together: what a step reads. Halved where the device's memory does not suffice."""
@@ -61,7 +61,7 @@ class WritingJob:
         flushed = time.monotonic()
         try:
             possible = self._possible(samples, missing)
-            searched = np.array([_method(writing).search is not None for writing in self.part.writings], bool)
+            searched = np.array([method_of(writing).search is not None for writing in self.part.writings], bool)
             for rows, writings in chain.from_iterable(
                 self._rounds(samples, possible & some) for some in (~searched, searched)
             ):
@@ -82,7 +82,7 @@ class WritingJob:
         possible = missing.copy()
         known = {(f["suite"], f["sample_id"], f["view"]) for f in self.outcome.failures}
         for at, writing in enumerate(self.part.writings):
-            for view, row in product(_method(writing).views, np.flatnonzero(missing[:, at])):
+            for view, row in product(method_of(writing).views, np.flatnonzero(missing[:, at])):
                 reason = why_no_view(view, samples[row], self.prefaces)
                 if reason:
                     possible[row, at] = False
@@ -118,7 +118,7 @@ class WritingJob:
         if self.model.batch_limit:
             return float(self.model.batch_limit)
         prompt = self.model.encode([self._ask(sample, bind_view("image"))])[0].length
-        rows = sum(_method(writing).rows for writing in writings)
+        rows = sum(method_of(writing).rows for writing in writings)
         views, own = len(speakers_of(writings)[0]), self.model.own_caches
         held = prompt * (own * rows + (1 - own) * views) + rows * max(writing.longest for writing in writings)
         return float(self.tokens / held)
@@ -159,7 +159,7 @@ class WritingJob:
             return self._in_halves(samples, writings)
         seconds = (time.perf_counter() - began) / (len(samples) * len(writings))
         self.outcome.asked += len(samples) * len(writings)
-        self.outcome.more_steps += len(samples) * sum(writing.longest - 1 for writing in writings)
+        self.outcome.steps += len(samples) * forwards_of(writings)
         self.outcome.seconds += time.perf_counter() - began
         self.advance(len(samples) * len(writings))
         tables = [
@@ -194,8 +194,7 @@ class WritingJob:
         broken = [s for s, one in zip(samples, spoken, strict=True) if math.isnan(sum(one.logprobs))]
         self._failed(broken, "the model said NaN while it wrote; try dtype float32", 0)
         fine = [(s, one) for s, one in zip(samples, spoken, strict=True) if not math.isnan(sum(one.logprobs))]
-        method = _method(writing)
-        once = method.passes - len(method.views)  # what a view takes beside its own row, for the prompt alone
+        method = method_of(writing)
         columns = {
             "sample_key": [s.sample_key for s, _ in fine],
             "sample_id": [s.sample_id for s, _ in fine],
@@ -205,7 +204,7 @@ class WritingJob:
             "logprobs": [one.logprobs for _, one in fine],
             "margins": [one.margins for _, one in fine],
             "stopped": [one.stopped for _, one in fine],
-            "forwards": [_forwards(one, speaker) + once + self.prefaces.forwards(s, method.views) for s, one in fine],
+            "forwards": [_forwards(one, method) + self.prefaces.forwards(s, method.views) for s, one in fine],
             "seconds": [seconds] * len(fine),
             "device": [self.model.hardware] * len(fine),
             "dtype": [self.model.dtype] * len(fine),
@@ -215,7 +214,7 @@ class WritingJob:
 
 def speakers_of(writings: list[Writing]) -> tuple[list[ViewSpec], list[Speaker]]:
     """The views that some ways of writing listen to, and the ways as the stepper takes them."""
-    methods = [_method(writing) for writing in writings]
+    methods = [method_of(writing) for writing in writings]
     views = list({view.asked: view for method in methods for view in method.views}.values())
     place = {view.asked: index for index, view in enumerate(views)}
     speakers = []
@@ -228,9 +227,5 @@ def speakers_of(writings: list[Writing]) -> tuple[list[ViewSpec], list[Speaker]]
     return views, speakers
 
 
-def _forwards(one: Spoken, speaker: Speaker) -> int:
-    return len(one.tokens) * len(speaker.views) if one.forwards is None else one.forwards
-
-
-def _method(writing: Writing) -> Method:
-    return bind_method(writing.method.kind, writing.method.params, seed=writing.seed)
+def _forwards(one: Spoken, method: Method) -> int:
+    return method.forwards(len(one.tokens)) if one.forwards is None else one.forwards

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption, written_by_plan
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def ask(
     batch: Annotated[
-        Path | None, typer.Argument(help="One batch as the plan wrote it; default: all of the grid.")
+        Path | None,
+        typer.Argument(help="One batch as the plan wrote it; default: all of the grid.", callback=written_by_plan),
     ] = None,
     grid: GridOption = DEFAULT_GRID,
     threads: Annotated[int | None, typer.Option(help="CPU threads of the model.  [default: all cores]")] = None,

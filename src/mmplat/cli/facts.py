@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import KeepGoingOption, ResultsOption
+from mmplat.cli.options import ResultsOption, WriteOnOption
 from mmplat.cli.writers import told
 
 app = typer.Typer(help="What is told about wrong options.", no_args_is_help=True)
@@ -22,7 +22,7 @@ def facts() -> None:
 @app.command()
 def generate(
     config: Annotated[Path, typer.Argument(help="The file that says for which suites, and who writes.")],
-    keep_going: KeepGoingOption = False,
+    keep_going: WriteOnOption = False,
     results: ResultsOption = None,
 ) -> None:
     """Let a model write two sentences about each wrong option of some suites, and check beside which questions they may stand."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, PlanArgument, ResultsOption
 from mmplat.cli.selection import selected
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def judge(
-    plan: Annotated[Path | None, typer.Argument(help="plan.json of a campaign; default: the plan of --grid.")] = None,
+    plan: PlanArgument = None,
     model: Annotated[str | None, typer.Option(help="Only this model (needs --suite).")] = None,
     suite: Annotated[str | None, typer.Option(help="Only this suite (needs --model).")] = None,
     grid: GridOption = DEFAULT_GRID,

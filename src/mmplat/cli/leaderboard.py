@@ -15,6 +15,7 @@ SHOWN = ("rank", "model", "method", "decoding", "seed", "value", "n", "unparsed"
 NO_REFERENCES = (
     'No paper\'s figure is known for these suites and this metric: mmplat sql "FROM published_figures" has all.'
 )
+NO_RANGES = "Ranks have no ranges here: {:,} predictions would be read for them. --ranges does."
 OF_REFERENCES = ("origin", "subset", "source", "certainty", "note")
 
 
@@ -28,6 +29,9 @@ def leaderboard(
     references: Annotated[
         bool, typer.Option("--references", help="Published figures of the papers too, without ranks.")
     ] = False,
+    ranges: Annotated[
+        bool, typer.Option("--ranges", help="Ranges of ranks also where many predictions have to be read for them.")
+    ] = False,
     form: Annotated[str, typer.Option("--format", help="table, csv, json, md or parquet.")] = "table",
     results: ResultsOption = None,
 ) -> None:
@@ -36,7 +40,7 @@ def leaderboard(
     from mmplat.errors import ArtifactError
     from mmplat.leaderboard import campaigns, connect, main_metric, ranking
     from mmplat.leaderboard.formats import render
-    from mmplat.leaderboard.ranges import with_rank_ranges
+    from mmplat.leaderboard.ranges import are_dear, with_rank_ranges
     from mmplat.leaderboard.references import with_references
 
     where = artifacts.results(results)
@@ -48,7 +52,8 @@ def leaderboard(
                 f"Nothing is published in {where.root} yet. `mmplat publish` fills the store from its files."
             )
         metric = metric or main_metric(connection, campaign)
-        table = with_rank_ranges(connection, ranking(connection, campaign, suite, metric=metric))
+        ranked = ranking(connection, campaign, suite, metric=metric)
+        table = with_rank_ranges(connection, ranked, asked_for=ranges)
         if top is not None:  # a rank is a range among all runs, not among those shown
             table = table.filter(table["rank"] <= top)
         if references:
@@ -61,6 +66,8 @@ def leaderboard(
     _print(table, metric)
     if references and "source" not in table.columns:
         typer.echo(NO_REFERENCES, err=True)
+    if are_dear(ranked) and not ranges:
+        typer.echo(NO_RANGES.format(ranked["n"].sum()), err=True)
     shown = overview if campaign is None else overview.filter(overview["campaign"] == campaign)
     for status, meaning in (("incomplete", "lack samples, which are in no number"), ("failed", "are in no ranking")):
         if count := int(shown[status].sum()):

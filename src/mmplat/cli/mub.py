@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import KeepGoingOption, ResultsOption
+from mmplat.cli.options import ResultsOption, WriteOnOption
 from mmplat.cli.writers import told
 
 app = typer.Typer(help="Misleading instructions: notes, curated benchmarks, released data.", no_args_is_help=True)
@@ -22,7 +22,7 @@ def mub() -> None:
 @app.command()
 def notes(
     config: Annotated[Path, typer.Argument(help="The file that says for which suite, and who writes.")],
-    keep_going: KeepGoingOption = False,
+    keep_going: WriteOnOption = False,
     results: ResultsOption = None,
 ) -> None:
     """Write misleading and guiding notes on a suite, checked and with their provenance."""

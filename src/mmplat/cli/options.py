@@ -7,6 +7,22 @@ from typing import Annotated
 
 import typer
 
+
+def written_by_plan(path: Path | None) -> Path | None:
+    """Refuses a grid where a file is meant that the plan wrote: read as one, it would be taken for a damaged one."""
+    from mmplat.errors import ConfigError
+
+    if path is not None and path.suffix in (".yaml", ".yml"):
+        raise ConfigError(
+            f"{path} is no file that `mmplat plan --write` wrote. If it is a grid, say so: --grid {path}."
+        )
+    return path
+
+
+PlanArgument = Annotated[
+    Path | None,
+    typer.Argument(help="plan.json of a campaign; default: the plan of --grid.", callback=written_by_plan),
+]
 GridOption = Annotated[Path, typer.Option("--grid", "-g", help="The grid file.", show_default=True)]
 ResultsOption = Annotated[
     Path | None, typer.Option("--results", help="Results folder.  [default: $MMPLAT_RESULTS, else results]")
@@ -15,6 +31,12 @@ KeepGoingOption = Annotated[
     bool,
     typer.Option(
         "--keep-going", help="Exit with 0 although samples failed: they are recorded, and status --strict tells."
+    ),
+]
+WriteOnOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going", help="Exit with 0 although a writer could not be asked about some: they are recorded."
     ),
 ]
 MinutesOption = Annotated[

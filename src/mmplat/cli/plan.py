@@ -60,7 +60,7 @@ def _text(said: dict[str, Any]) -> str:
         lines.append(f"judged   {most:>12}  judgments at most: {pair['model']} × {pair['suite']} ← {judge}")
     forwards, alone = said["forwards"], said["forwards_cell_by_cell"]
     if isinstance(forwards, int) and isinstance(alone, int):
-        lines.append(f"forwards {forwards:>12,}  every view asked once")
+        lines.append(f"forwards {forwards:>12,}  every view asked once, every answer in words written to its longest")
         lines.append(
             f"         {alone:>12,}  if every cell ran its model by itself: {alone / max(forwards, 1):.1f} × as many"
         )

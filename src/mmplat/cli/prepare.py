@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption, written_by_plan
 
 
 def prepare(
     spec: Annotated[
-        Path | None, typer.Argument(help="One suite as the plan wrote it; default: all of the grid.")
+        Path | None,
+        typer.Argument(help="One suite as the plan wrote it; default: all of the grid.", callback=written_by_plan),
     ] = None,
     grid: GridOption = DEFAULT_GRID,
     results: ResultsOption = None,

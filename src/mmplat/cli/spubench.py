@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import KeepGoingOption, ResultsOption
+from mmplat.cli.options import ResultsOption, WriteOnOption
 
 if TYPE_CHECKING:
     from mmplat.building import Build
@@ -35,7 +35,7 @@ ConfigArgument = Annotated[Path, typer.Argument(help="The file that describes th
 
 
 @app.command()
-def build(config: ConfigArgument, keep_going: KeepGoingOption = False, results: ResultsOption = None) -> None:
+def build(config: ConfigArgument, keep_going: WriteOnOption = False, results: ResultsOption = None) -> None:
     """Do every stage that is not done; release what is accepted. Killed at any moment, the same command goes on."""
     from mmplat.building import DRAFTING
     from mmplat.building.reviews import Reviews
@@ -54,7 +54,7 @@ def build(config: ConfigArgument, keep_going: KeepGoingOption = False, results: 
 
 
 def _stage(name: str) -> Callable[..., None]:
-    def command(config: ConfigArgument, keep_going: KeepGoingOption = False, results: ResultsOption = None) -> None:
+    def command(config: ConfigArgument, keep_going: WriteOnOption = False, results: ResultsOption = None) -> None:
         _run(_opened(config, results), name, keep_going)
 
     return command

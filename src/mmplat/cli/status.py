@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, PlanArgument, ResultsOption
 
 if TYPE_CHECKING:
     from mmplat.campaign import BatchState, Progress
@@ -20,7 +19,7 @@ SHOWN = 20
 
 
 def status(
-    plan: Annotated[Path | None, typer.Argument(help="plan.json of a campaign; default: the plan of --grid.")] = None,
+    plan: PlanArgument = None,
     grid: GridOption = DEFAULT_GRID,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 unless all is done and nothing failed.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption
+from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption, written_by_plan
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def train(
     job: Annotated[
-        Path | None, typer.Argument(help="One training as the plan wrote it; default: all of the grid.")
+        Path | None,
+        typer.Argument(help="One training as the plan wrote it; default: all of the grid.", callback=written_by_plan),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Instead: a recipe of config/recipes/, or a path; with --model.")

@@ -90,7 +90,7 @@ def _opened(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise ConfigError(f"Image {path} cannot be read ({error}). Mend it, or take it out of the folder.") from error
 
 

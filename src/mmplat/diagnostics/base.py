@@ -17,7 +17,7 @@ from mmplat.artifacts import Results, atomic, write_bytes
 from mmplat.diagnostics.conditioned import Conditioned
 from mmplat.diagnostics.figures import Panel, draw
 from mmplat.diagnostics.reading import Measured
-from mmplat.errors import ConfigError, IncompatibleCell
+from mmplat.errors import ConfigError, IncompatibleCell, MmplatError, UnknownName
 from mmplat.metrics import Answered, Metric
 from mmplat.metrics import catalog as metrics
 from mmplat.metrics.intervals import cluster_sums, ratio_interval
@@ -50,21 +50,24 @@ class Found:
 
 def run(diagnostic: Diagnostic, pairs: Sequence[Measured | Conditioned], **options: Any) -> Found:
     """Measures every pair; all of them impossible is an error."""
-    tables, skipped = [], {}
+    tables, skipped = [], dict[str, MmplatError]()
     for pair in pairs:
         try:
             if not pair.closed:
                 raise IncompatibleCell("its questions have no labels to answer with")
             rows = diagnostic.measure(pair, **options)
-        except IncompatibleCell as error:
-            skipped[pair.title] = str(error)
+        except (IncompatibleCell, UnknownName) as error:  # what failed on one pair may have been decided on another
+            skipped[pair.title] = error
             continue
         names = [pl.lit(pair.pair.model.name).alias("model"), pl.lit(pair.pair.suite.name).alias("suite")]
         tables.append(rows.select(*names, pl.all()))
     if not tables:
+        for error in skipped.values():
+            if isinstance(error, UnknownName):  # a slip of the pen, and no pair's fault
+                raise error
         reasons = "; ".join(f"{title}: {reason}" for title, reason in skipped.items())
         raise ConfigError(f"There is nothing to diagnose for `{diagnostic.name}`. {reasons}.")
-    return Found(pl.concat(tables), skipped)
+    return Found(pl.concat(tables), {title: str(reason) for title, reason in skipped.items()})
 
 
 def keep(diagnostic: Diagnostic, campaign: str, table: pl.DataFrame, results: Results, **options: Any) -> Path:
@@ -112,7 +115,7 @@ def interval(answers: Answered, metric: Metric, cluster: NDArray[np.int64]) -> d
 
 
 def named(value: Any, low: Any, high: Any, prefix: str = "") -> dict[str, float | None]:
-    """An interval of one column as columns of a table; undefined numbers are null."""
+    """An interval of one column as columns of a table; undefined numbers, shares of nothing included, are null."""
     names = (f"{prefix}value" if not prefix else prefix.rstrip("_"), f"{prefix}low", f"{prefix}high")
     numbers = (float(np.ravel(one)[0]) for one in (value, low, high))
-    return {name: None if np.isnan(number) else number for name, number in zip(names, numbers, strict=True)}
+    return {name: number if np.isfinite(number) else None for name, number in zip(names, numbers, strict=True)}

@@ -67,9 +67,11 @@ class Question:
 
 def best(pairs: Sequence[Measured], question: Question) -> pl.DataFrame:
     """One row per model and suite, and one per model over all its suites where it has several. Open questions have none."""
-    pairs = [pair for pair in pairs if pair.closed]
+    pairs = [pair for pair in pairs if pair.closed and not pair.runs.is_empty()]
     if not pairs:
-        raise ConfigError("None of these suites has labels to answer with, so no decoding of them can be compared.")
+        raise ConfigError(
+            "None of these suites has labels to answer with and a cell that did not fail, so no decoding can be compared."
+        )
     if question.of.binary and any(pair.positive is None for pair in pairs):
         raise ConfigError(f"Metric {question.metric!r} is for yes/no questions; choose suites of those with --suite.")
     found: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, read_json
-from mmplat.errors import ConfigError, UnknownName
+from mmplat.errors import ConfigError, IncompatibleCell, UnknownName
 from mmplat.evidence.files import padded, read_evidence
 from mmplat.evidence.rows import Evidence
 from mmplat.methods.base import label_probs
@@ -102,6 +102,7 @@ class Measured:
 
     @property
     def decodings(self) -> list[str]:
+        self._refuse_nothing()
         return self.runs["decoding"].unique(maintain_order=True).to_list()
 
     @property
@@ -132,6 +133,7 @@ class Measured:
 
     def answers(self, *, method: str | None = None, decoding: str | None = None) -> list[Run]:
         """Runs of one method or under one decoding, read at once; a name that was not run is refused."""
+        self._refuse_nothing()
         wanted = self.runs
         for axis, name in (("method", method), ("decoding", decoding)):
             if name is not None:
@@ -148,6 +150,10 @@ class Measured:
         )
         each = wanted.select("method", "decoding", "run_id").iter_rows()
         return [self._run(method, decoding, rows[(run_id,)]) for method, decoding, run_id in each]
+
+    def _refuse_nothing(self) -> None:
+        if self.runs.is_empty():
+            raise IncompatibleCell(f"all cells of {self.title} failed, and `mmplat status` says why")
 
     def _run(self, method: str, decoding: str, rows: pl.DataFrame) -> Run:
         probs = padded(rows["probs"], np.nan, np.float64, width=int(self.n_labels.max()))

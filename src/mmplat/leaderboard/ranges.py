@@ -15,12 +15,11 @@ CHEAP = 500_000
 """Predictions behind a leaderboard up to which its ranks have ranges without being asked for: all of them are read."""
 RANGED = 100
 """Ranks of a suite that have a range, each against all runs: every run against every other would take minutes."""
-WHY = f"the ranks of the best {RANGED} of a suite are in these ranges with 95 %"
 
 
 def are_dear(ranked: pl.DataFrame) -> bool:
-    """Whether so many predictions are behind the ranking that someone has to ask for ranges."""
-    return int(ranked["n"].sum() or 0) > CHEAP
+    """Whether there are ranges, and so many predictions behind them that someone has to ask for them."""
+    return int(ranked["n"].sum() or 0) > CHEAP and ranked["metric"].is_in(list(PAIRED_ON)).any()
 
 
 def with_rank_ranges(connection: Connection, ranked: pl.DataFrame, *, asked_for: bool = False) -> pl.DataFrame:

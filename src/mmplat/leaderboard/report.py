@@ -27,7 +27,8 @@ CELL = ["model", "method", "decoding"]
 
 def report(connection: Connection, results: Results, campaign: str, metric: str) -> str:
     """The page as text."""
-    table = with_rank_range(with_rank_ranges(connection, ranking(connection, campaign, metric=metric)))
+    ranked = ranking(connection, campaign, metric=metric)
+    table = with_rank_range(with_rank_ranges(connection, ranked, asked_for=True))
     across = overall(connection, campaign, metric).join(
         robust(connection, campaign, metric), on=CELL, how="left", maintain_order="left"
     )

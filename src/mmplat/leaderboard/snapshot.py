@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -25,17 +26,23 @@ if TYPE_CHECKING:
 INTERNAL = frozenset({"decided"})
 
 
+ONE_AT_A_TIME = Lock()
+"""Two libraries open SQLite files here, Python's and DuckDB's, and the locks of a file belong to the process: the one that closes
+it first would take those of the other away, and a writer could overwrite what is being read."""
+
+
 def store_tables(url: URL) -> Mapping[str, pa.Table]:
     """All tables of the store by name; empty where there is no store yet, refused where it is at another revision."""
-    if current(url) is None:
-        return {}
-    check(url)
-    names = [name for name in Base.metadata.tables if name not in INTERNAL]
-    if url.get_backend_name() == "sqlite" and not is_out_of_reach(url):
-        extension = sqlite_extension()
-        if extension is not None:
-            return _through_duckdb(extension, url, names)
-    return _through_sqlalchemy(url, names)
+    with ONE_AT_A_TIME:
+        if current(url) is None:
+            return {}
+        check(url)
+        names = [name for name in Base.metadata.tables if name not in INTERNAL]
+        if url.get_backend_name() == "sqlite" and not is_out_of_reach(url):
+            extension = sqlite_extension()
+            if extension is not None:
+                return _through_duckdb(extension, url, names)
+        return _through_sqlalchemy(url, names)
 
 
 def sqlite_extension() -> Path | None:
@@ -70,11 +77,7 @@ def _through_duckdb(extension: Path, url: URL, names: list[str]) -> Mapping[str,
 def _through_sqlalchemy(url: URL, names: list[str]) -> Mapping[str, pa.Table]:
     engine = engine_of(url, reads_only=True)
     try:
-        # One snapshot for all tables; SQLite gives it to every transaction.
-        isolated = (
-            engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
-        )
-        with isolated.connect() as connection:
+        with engine.connect() as connection:
             return {name: _fetched(connection, name) for name in names}
     except SQLAlchemyError as error:
         raise StoreError(f"The store {hidden(url)} cannot be read: {reason_of(error, url)}") from error

@@ -72,10 +72,18 @@ def siblings_of(connection: Connection, campaign: str, suite: str) -> pl.DataFra
 
 
 def standings(
-    connection: Connection, campaign: str, suite: str, *, metric: str, before: str | None = None
+    connection: Connection,
+    campaign: str,
+    suite: str,
+    *,
+    metric: str,
+    before: str | None = None,
+    ranges: bool = False,
 ) -> pl.DataFrame:
-    """The ranking on one suite with the range of each rank, origin, family, size, and the change since campaign `before`."""
-    table = with_rank_ranges(connection, board(connection, campaign, suite, metric=metric))
+    """The ranking on one suite with origin, family, size, the change since campaign `before`, and the range of each rank: where
+    that is cheap, and where `ranges` are asked for."""
+    ranked = board(connection, campaign, suite, metric=metric)
+    table = with_rank_ranges(connection, ranked, asked_for=ranges)
     table = table.join(models_of(connection, campaign), on="model", how="left", maintain_order="left")
     return table if before is None else with_change(connection, table, campaign, before)
 

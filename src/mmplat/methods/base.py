@@ -43,6 +43,10 @@ class Search:
     early: int
     unit: float
 
+    def forwards(self, tokens: int) -> int:
+        """Rows of forwards that an answer of so many tokens takes, when it never goes back: the prompt, then all candidates."""
+        return 1 + sum(min(self.beams, self.candidates**step) * self.candidates for step in range(tokens))
+
 
 WATCHED = "raised"
 """A view inside the network: where a family cannot make it, attention cannot be read there either."""
@@ -91,6 +95,15 @@ class Method:
     def passes(self) -> int:
         """Forward passes per sample when it is run alone."""
         return sum(view_kinds.get(one.kind).passes for one in self.views)
+
+    def forwards(self, tokens: int) -> int:
+        """Rows of forwards that a written answer of so many tokens takes when it is written alone.
+
+        What a view takes beside its own row, it takes for the prompt alone.
+        """
+        if self.search is not None:
+            return self.search.forwards(tokens)
+        return tokens * len(self.views) + self.passes - len(self.views)
 
 
 @dataclass(frozen=True, slots=True)

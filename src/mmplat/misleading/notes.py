@@ -54,7 +54,9 @@ class NotesFile(Record):
             raise ValueError(f"directions name one twice: {', '.join(self.directions)}")
         for name, whose in (("writer", "endpoint"), ("wording", "rules")):
             if name in self.model_fields_set and self.by != whose:
-                raise ValueError(f"`{name}` is of `by: {whose}`, and this is `by: {self.by}`: leave it out, or say who writes")
+                raise ValueError(
+                    f"`{name}` is of `by: {whose}`, and this is `by: {self.by}`: leave it out, or say who writes"
+                )
         return self
 
 

@@ -222,5 +222,5 @@ def _open(data: bytes, place: str) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise ConfigError(f"{place}: its image cannot be read ({error}). Is it cut off? Get it again.") from error

@@ -124,6 +124,8 @@ def _level(row: Row, spec: SuiteSpec) -> dict[str, str] | None:
     if said is not None:
         return {"difficulty": str(said)}
     num = row.get("num")
+    if type(num) is not int:
+        return None
     if mode == EXACT:
         return {"difficulty": LEVELS[num]} if num in LEVELS else None
     reached = [least for least in LEVELS if num >= least]
@@ -146,9 +148,14 @@ def _shared(row: Row, level: dict[str, str], kind: str) -> dict[str, Any]:
 
 def _choice(row: Row, identity: str, spec: SuiteSpec, images: tuple[Path, ...], shared: dict[str, Any]) -> Asked:
     """Letters are given anew from A; the gold goes with its option."""
-    choices = {str(letter).strip().upper(): str(text) for letter, text in sorted(row.get("choices").items())}
+    said = row.get("choices")
+    if not isinstance(said, dict):
+        return LeftOut(identity, f"its choices are {said!r:.60}, and not texts by their letters")
+    choices = {str(letter).strip().upper(): str(text) for letter, text in sorted(said.items())}
     given = row.text("answer").strip().upper()
-    gold = dict(zip(choices, letters(tuple(choices)), strict=True)).get(given, given)
+    if given not in choices:  # before letters are given anew: C of A, B, D would name what was D
+        return LeftOut(identity, f"the right answer {given!r} is none of {', '.join(choices)}")
+    gold = dict(zip(choices, letters(choices), strict=True))[given]
     return asked(row, spec, identity, _bare(row), list(choices.values()), gold, images, **shared)
 
 
@@ -212,6 +219,9 @@ def audit(path: Path) -> Audit:
     spec = SuiteSpec(name="mub", kind="mub", version=1, params={**DEFAULTS, "prompt": "letter", "levels": AT_LEAST})
     found = list(_distinct(rows_of(one_file(path, NAMES, WHAT)), spec, None))
     samples = [one.sample for one in found if isinstance(one, Question)]
+    if not samples:
+        why = next((one.reason for one in found if isinstance(one, LeftOut)), "the file is empty")
+        raise ConfigError(f"{path} holds no whole item ({why}). `path` is {WHAT}.")
     by_flag: dict[str, list[bool]] = {"TF": [], "FT": []}
     for sample in samples:
         recorded = sample.reference["recorded"]
