@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tables and models are small here: more threads than cores only fight each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-fast soak strength dashboard contracts bench check format clean
+.PHONY: help demo test test-fast soak strength dashboard large contracts bench check format clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
@@ -19,6 +19,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 demo: $(VENV)/ready  ## the main job on two tiny models, the leaderboard, and how to open the dashboard
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile profiles/default --config grid=config/grids/demo.yaml
 	$(BIN)/mmplat leaderboard --campaign demo --top 12
+	@echo "Next: source $(VENV)/bin/activate, then edit config/grid.yaml and ask what it costs: mmplat plan"
 
 test: $(VENV)/ready  ## all tests
 	scripts/test
@@ -36,6 +37,11 @@ soak: $(VENV)/ready  ## 50 random faults on a real SLURM; takes some minutes
 
 dashboard: $(VENV)/ready  ## serve the results on this machine only
 	$(BIN)/python dashboard/serve.py
+
+large: $(VENV)/ready  ## every page of the dashboard in Chromium on 11 million predictions, and how fast it is; some minutes
+	$(BIN)/python bench/dashboard.py --results results/large-store --only-write
+	MMPLAT_LARGE=results/large-store $(BIN)/pytest tests/dashboard/test_large_store.py
+	$(BIN)/python bench/dashboard.py --results results/large-store
 
 contracts: $(VENV)/ready  ## families × contracts, on tiny checkpoints of every real architecture
 	$(BIN)/python tests/contracts/table.py

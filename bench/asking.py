@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mmplat.asking.suite_job import Outcome, SuiteJob, picture_of
+from mmplat.asking.outcome import Outcome
+from mmplat.asking.suite_job import SuiteJob, picture_of
 from mmplat.models import bind, families
 from mmplat.preparing import picture_name
 from mmplat.records import BatchSuite, Demand, Sample, SuiteSpec

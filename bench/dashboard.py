@@ -1,4 +1,4 @@
-"""The dashboard on a large store: `bench/dashboard.py [--results FOLDER] [--only-write]`.
+"""The dashboard on a large store: `bench/dashboard.py [--results FOLDER] [--only-write] [--small]`.
 
 10,000 runs (20 models × 5 suites × 10 methods × 10 decodings; an earlier campaign of 1,000 beside them), 11 million predictions;
 a folder that is there is used again. The files are those that deciding writes, the numbers are drawn. A server is started,
@@ -20,6 +20,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,36 +38,46 @@ MODELS = tuple(f"model-{at:02d}-{size}b" for at, size in zip(range(20), (1, 3, 7
 SUITES = tuple(f"suite-{at}" for at in range(5))
 METHODS = ("naive", "apc-only", *(f"method-{at}" for at in range(8)))
 DECODINGS = ("greedy", "sample", *(f"t0.{at}" for at in range(1, 9)))
-SAMPLES, REPEATS, COLD = 1000, 5, 3
+REPEATS, COLD = 5, 3
 CAMPAIGN, EARLIER = "large", "earlier"
 
 
-def write(results: Results) -> None:
-    write_campaign(results, EARLIER, DECODINGS[:1], revision="r0")
-    write_campaign(results, CAMPAIGN, DECODINGS, revision="r1")
-    write_json(results.root / "written.json", {"samples": SAMPLES})
+@dataclass(frozen=True)
+class Size:
+    models: tuple[str, ...] = MODELS
+    samples: int = 1000
 
 
-def write_campaign(results: Results, campaign: str, decodings: tuple[str, ...], *, revision: str) -> None:
+SMALL = Size(MODELS[:4], 100)
+"""2,200 runs, 220,000 predictions: written in seconds, for tests."""
+
+
+def write(results: Results, size: Size) -> None:
+    write_campaign(results, size, EARLIER, DECODINGS[:1], revision="r0")
+    write_campaign(results, size, CAMPAIGN, DECODINGS, revision="r1")
+    write_json(results.root / "written.json", {"samples": size.samples})
+
+
+def write_campaign(results: Results, size: Size, campaign: str, decodings: tuple[str, ...], *, revision: str) -> None:
     generate.write_campaign(
-        results, campaign, models=MODELS, suites=SUITES, decodings=decodings, methods=METHODS, samples=6,
+        results, campaign, models=size.models, suites=SUITES, decodings=decodings, methods=METHODS, samples=6,
         revision=revision, extra_metrics=15,
     )  # fmt: skip
     for suite in SUITES:
-        generate.write_suite(results, suite, SAMPLES)
-        for model in MODELS:
-            write_pair(results.decided(campaign, model, suite))
+        generate.write_suite(results, suite, size.samples)
+        for model in size.models:
+            write_pair(results.decided(campaign, model, suite), size.samples)
     publish(results, campaign)
     write_json(results.published(campaign), {})
 
 
-def write_pair(folder: Path) -> None:
+def write_pair(folder: Path, samples: int) -> None:
     """What was decided of few samples, as if it were of many."""
     for name in ("runs", "metrics"):
-        table = pl.read_parquet(folder / f"{name}.parquet", glob=False).with_columns(n=pl.lit(SAMPLES, pl.Int64))
+        table = pl.read_parquet(folder / f"{name}.parquet", glob=False).with_columns(n=pl.lit(samples, pl.Int64))
         generate.write_parquet(folder / f"{name}.parquet", table)
     runs = pl.read_parquet(folder / "runs.parquet", glob=False)["run_id"].to_list()
-    generate.write_parquet(folder / "predictions.parquet", rows(runs, SAMPLES))
+    generate.write_parquet(folder / "predictions.parquet", rows(runs, samples))
 
 
 OPENED = {
@@ -200,10 +211,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--results", type=Path)
     parser.add_argument("--only-write", action="store_true")
+    parser.add_argument("--small", action="store_true", help="2,200 runs, 220,000 predictions")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Results(given.results or Path(temporary) / "results")
         if not (place.root / "written.json").exists():
-            write(place)
+            write(place, SMALL if given.small else Size())
         if not given.only_write:
             print(json.dumps(measure(place), indent=1))

@@ -30,8 +30,9 @@ from asking import SHAPES, make_checkpoint, make_samples, peak_gb
 from PIL import Image
 
 from mmplat.artifacts import Results
+from mmplat.asking.outcome import Outcome
 from mmplat.asking.stepper import speak
-from mmplat.asking.suite_job import Outcome, picture_of
+from mmplat.asking.suite_job import picture_of
 from mmplat.asking.writing_job import WritingJob, speakers_of
 from mmplat.decoding import parse_decoding
 from mmplat.methods import bind as bind_method

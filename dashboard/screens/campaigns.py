@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import listing
 import polars as pl
@@ -102,13 +103,13 @@ def batches(campaign: str) -> None:
         st.caption("Select a batch to read the end of its log.")
 
 
-def show_log(batch: dict[str, object]) -> None:
+def show_log(batch: dict[str, Any]) -> None:
     st.text(f"batch {batch['batch']}")
-    said = progress.log_tail(Path.cwd(), str(batch["batch"]))
+    said = progress.log_tail(shared.results(), batch["batch"], batch["log"])
     if batch["error"]:
-        st.text(str(batch["error"]))
+        st.text(batch["error"])
     if said is None:
-        st.info("Its log is not below the folder that this dashboard was started in (logs/ask/<batch>.log).")
+        st.info("Its log is neither where its job wrote it nor beside the results (logs/ask/<batch>.log).")
     else:
         st.code(said, language=None)
 

@@ -163,8 +163,8 @@ def results(root: Path | str | None = None) -> Results:
 
 
 def safe_name(name: str) -> str:
-    """A name as a folder may carry it: hub names and parameters hold slashes, equals signs and spaces."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "_", name)
+    """A name as a folder may carry it: hub names and parameters hold slashes, equals signs and spaces; dots alone are no name."""
+    return re.sub(r"[^A-Za-z0-9._+-]+|^\.*$", "_", name)
 
 
 @contextlib.contextmanager
@@ -173,12 +173,13 @@ def atomic(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
     `sync=False` is for files that are checked against their content when they are read.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        # Not tempfile, which makes files private: results are shared in a lab, as far as its umask says. Asking for the umask
-        # means setting it, and threads that do so at once (heartbeats, endpoints) may leave it at 0 for good.
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        with _allowed(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Not tempfile, which makes files private: results are shared in a lab, as far as its umask says. Asking for the
+            # umask means setting it, and threads that do so at once (heartbeats, endpoints) may leave it at 0 for good.
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield temporary
         if sync:
             _sync(temporary)
@@ -191,7 +192,30 @@ def atomic(path: Path, *, sync: bool = True) -> Iterator[Path]:
             ) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # where nothing may be made, nothing was
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _allowed(path: Path) -> Iterator[None]:
+    """Says whose results these are where the file system lets us read them and not write."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ArtifactError(
+                f"{path} cannot be written ({error.strerror}). Name a place that you may write. For results of others that is a "
+                "folder of your own (--results, or MMPLAT_RESULTS), or one that is shared with you: docs/running.md says how."
+            ) from error
+        raise
+
+
+def make_database_file(path: Path) -> None:
+    """An empty file for SQLite to fill, as the umask says: one that SQLite makes itself is never a group's to write."""
+    with _allowed(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(0o666)
 
 
 def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
@@ -232,12 +256,15 @@ def only_writer(folder: Path, *, what: str, places: range = ALL_PLACES) -> Itera
     Processes that write rows of different `places` hold it side by side. One byte of the lock file stands for one place, so
     the file system itself (NFS too) keeps ranges apart that overlap.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with _allowed(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     path = (folder / ".lock").resolve()
     if path in _held:
         raise _busy(folder, what, places)
     holder = folder / f".writer-{places.start}-{places.stop}"
-    with path.open("ab") as stream:
+    with _allowed(folder):
+        stream = path.open("ab")
+    with stream:
         _lock(stream, folder, what, places)
         _held.add(path)
         try:

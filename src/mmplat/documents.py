@@ -39,7 +39,10 @@ class Document:
             mark = getattr(error, "problem_mark", None)
             place = f"{source}:{mark.line + 1}" if mark else source
             raise ConfigError(f"{place}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
-        self._mark(node, ())
+        try:
+            self._mark(node, ())
+        except RecursionError:
+            raise ConfigError(f"{source}: an anchor (&) stands inside itself, so the file has no end.") from None
 
     def line(self, path: Iterable[str | int]) -> int:
         """Line of the value at `path`, or of the nearest thing around it."""

@@ -50,6 +50,8 @@ class Heartbeat(Record):
     host: str
     pid: int
     slurm_job: str | None = None
+    log: str | None = None
+    """The file that its words go to, where they go to one."""
     suite: str | None = None
     """What it is asking now."""
     rows_done: int = 0
@@ -112,6 +114,7 @@ class Pulse:
             host=os.uname().nodename,
             pid=os.getpid(),
             slurm_job=slurm_job(),
+            log=log_file(),
             rows_total=sum(rows.values()),
             started=now,
             updated=now,
@@ -185,6 +188,15 @@ def slurm_job() -> str | None:
     """The SLURM job that this process belongs to, as squeue shows it: a task of an array carries the array's id."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+
+
+def log_file() -> str | None:
+    """The file that standard error goes to, as Snakemake redirects it; None for a terminal, a pipe, or where no one can tell."""
+    try:
+        path = Path(os.readlink(f"/proc/self/fd/{sys.__stderr__.fileno()}")) if sys.__stderr__ else None
+    except (OSError, ValueError):
+        return None
+    return str(path) if path and path.is_file() else None
 
 
 def process_exists(pid: int) -> bool:

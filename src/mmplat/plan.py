@@ -16,7 +16,6 @@ from typing import Any
 from mmplat.artifacts import Results, read_json, safe_name, write_json, write_json_once
 from mmplat.batching import Cut, Job, Rate, Work, cut, cut_of, describe_jobs, jobs_of, rate_from
 from mmplat.costs import measured_rates
-from mmplat.decoding.configs import parse_decoding
 from mmplat.errors import ConfigError, UnknownName
 from mmplat.evidence.coverage import demand_of
 from mmplat.grid import Grid, parse_grid
@@ -28,11 +27,11 @@ from mmplat.metrics import catalog as metrics
 from mmplat.models import families
 from mmplat.possible import why_not
 from mmplat.recipes import TrainingJob
-from mmplat.records import Batch, Cell, DecodingSpec, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
+from mmplat.records import Batch, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.rubrics import catalog as rubrics
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
-from mmplat.writings import forwards_of, prefaces_of
+from mmplat.writings import forwards_of, prefaces_of, writing_of
 
 MADE_BY = "mmplat plan --grid GRID --write"
 
@@ -219,7 +218,9 @@ def make_plan(grid: Grid) -> Plan:
                 extra = [v for v in grid.views if not unavailable(v.kind)]
                 needed = [main, *(v for one in planned for v in one.method.views), *extra]
                 views = tuple({v.key: v for v in needed}.values())
-                written = (writing_of(one, decoding, suite) for one in planned for decoding in grid.decodings)
+                written = (
+                    writing_of(one.method, one.seed, decoding, suite) for one in planned for decoding in grid.decodings
+                )
                 writings = tuple({w.key: w for w in written if w is not None}.values())
                 count, judge = suites.get(suite.kind).count(suite), grid.judges.get(suite.name)
                 pairs.append(Pair(model, suite, planned, views, count, writings, judge))
@@ -349,16 +350,6 @@ def _resolved(grid: Grid) -> dict[str, Any]:
         "methods": [bind_method(m.name, m.params).spec.model_dump(mode="json") for m in grid.methods],
         "seeds": list(grid.seeds),
     }
-
-
-def writing_of(one: Seeded, decoding: DecodingSpec, suite: SuiteSpec) -> Writing | None:
-    """How a cell of a suite that is answered in words is written; what no seed changes is written once."""
-    if suite.answers == "labels":
-        return None
-    if one.method.search is not None:  # whatever the decoding, the same answers
-        decoding = parse_decoding("greedy")
-    seed = one.seed if one.method.stochastic or not decoding.greedy else 0
-    return Writing(method=one.method.spec, decoding=decoding, seed=seed, longest=suite.longest)
 
 
 def _refuse_clashes(grid: Grid) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mmplat import conditions
 from mmplat.artifacts import Results, atomic, only_writer, read_json, write_bytes, write_json
-from mmplat.errors import ArtifactError, ConfigError
+from mmplat.errors import ArtifactError, ConfigError, MmplatError
 from mmplat.ids import bytes_id, content_id
 from mmplat.records import Sample, SuiteSpec
 from mmplat.suites import LeftOut, RawSample, catalog, identify
@@ -41,7 +41,7 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
         _refuse_changed(spec)
         left_out: list[LeftOut] = []
         # A suite that does not know about limits is cut here; one that does saves the work of making the rest.
-        found = islice(_asked(catalog.get(spec.kind).samples(spec), left_out), spec.limit)
+        found = islice(_asked(_made(spec), left_out), spec.limit)
         asked = _asked(_conditioned(spec, found), left_out)
         samples = _store(asked, folder / "images", advance)
         if not samples:
@@ -109,6 +109,20 @@ def picture_name(picture: NDArray[np.uint8]) -> str:
     """An image is named by its pixels, not by the bytes of a PNG encoder's version."""
     height, width = picture.shape[:2]
     return f"{bytes_id(f'{height}x{width}:'.encode() + np.ascontiguousarray(picture).tobytes())}.png"
+
+
+def _made(spec: SuiteSpec) -> Iterator[RawSample | LeftOut]:
+    """What the suite makes. A defect of its code keeps its traceback, which says behind which sample it was."""
+    last = "the first"
+    try:
+        for one in catalog.get(spec.kind).samples(spec):
+            yield one
+            last = f"the one behind {one.sample_id!r}"
+    except MmplatError:
+        raise
+    except Exception as error:
+        error.add_note(f"Suite {spec.name!r} could not make its samples: this happened at {last}.")
+        raise
 
 
 def _asked(found: Iterable[RawSample | LeftOut], left_out: list[LeftOut]) -> Iterator[RawSample]:

@@ -1,4 +1,4 @@
-"""Answers in words as the plan knows them: what is written before a view can be made, and the forwards that writing takes.
+"""Answers in words as the plan knows them: how each is written, what is written before a view, and the forwards that it takes.
 
 An answer may end sooner than it is allowed to, and answers that say the same so far are computed once, so what is foreseen here
 is what writing takes at most. Only going back to an earlier token (`methods/opera.py`) is not foreseen: nobody knows how often.
@@ -11,11 +11,21 @@ from collections.abc import Iterable
 from mmplat.decoding.configs import parse_decoding
 from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
-from mmplat.records import ViewSpec, Writing
+from mmplat.records import DecodingSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.views import catalog as view_kinds
 
 DESCRIBER = "self-description"
 """Who writes what stands before a question: a method like any other, so its texts are stored and resumed as answers are."""
+
+
+def writing_of(method: Method, seed: int, decoding: DecodingSpec, suite: SuiteSpec) -> Writing | None:
+    """How a cell of a suite that is answered in words is written; what no seed changes is written once."""
+    if suite.answers == "labels":
+        return None
+    if method.search is not None:  # whatever the decoding, the same answers
+        decoding = parse_decoding("greedy")
+    seed = seed if method.stochastic or not decoding.greedy else 0
+    return Writing(method=method.spec, decoding=decoding, seed=seed, longest=suite.longest)
 
 
 def method_of(writing: Writing) -> Method:

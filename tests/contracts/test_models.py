@@ -261,7 +261,8 @@ def evidence_of(subject, suite, sample):
     import tempfile
     from pathlib import Path
 
-    from mmplat.asking.suite_job import Outcome, SuiteJob
+    from mmplat.asking.outcome import Outcome
+    from mmplat.asking.suite_job import SuiteJob
     from mmplat.evidence.files import read_evidence
     from mmplat.records import BatchSuite, Demand, SuiteSpec
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmplat.diagnostics.decodings import Question, best, first_halves, sweep
+from mmplat.diagnostics.decodings import Question, best, first_halves, splittable, sweep
 from mmplat.errors import ConfigError, IncompatibleCell
 from mmplat.metrics.intervals import wilson
 
@@ -100,3 +100,18 @@ def test_halves_hold_whole_clusters_and_the_seed_draws_them():
 def test_too_few_clusters_cannot_be_halved(made):
     with pytest.raises(IncompatibleCell, match="3 clusters"):
         best([made(GOLD, {("naive", "sample"): said(0.6)}, cluster=np.arange(200) % 3)], Question())
+
+
+def test_a_suite_that_is_too_small_is_left_out_with_the_reason_and_alone_refused(made):
+    answers = {("naive", "greedy"): said(1.0)[:6]}
+    small = made(GOLD[:6], answers, cluster=[0, 0, 1, 1, 2, 2])
+    large = replace(
+        made(GOLD[:6], answers), pair=replace(small.pair, suite=small.pair.suite.model_copy(update={"name": "large"}))
+    )
+    kept, left_out = splittable([small, large])
+    assert kept == [large]
+    assert left_out == {
+        "fake × world-objects": "it has 3 clusters of samples (questions about one image are one), and two halves take 4"
+    }
+    with pytest.raises(ConfigError, match="nothing to choose a decoding on. fake × world-objects: it has 3 clusters"):
+        splittable([small])

@@ -102,11 +102,13 @@ def test_calibration_covers_every_sample_once_per_kind_of_bin(tiny: Ran, told: T
 
 
 def test_a_stored_table_says_what_it_was_made_with(tiny: Ran, told: Told) -> None:
-    told("lean", "--above", "0.25")
+    told("lean", "--above", "0.25", "--suite", "world-facts(seed=5)")
     metadata = pq.read_schema(tiny.results.diagnostic("priors", "lean", "parquet")).metadata
     about = json.loads(metadata[b"mmplat"])
     assert (about["diagnostic"], about["version"], about["campaign"]) == ("lean", 1, "priors")
     assert about["options"]["above"] == 0.25
+    assert about["options"]["suite"] == ["world-facts(seed=5)"]  # no table of the whole campaign
+    told("lean", "--above", "0.25")
     assert {"mmplat", "numpy", "python"} <= set(about["versions"])
 
 

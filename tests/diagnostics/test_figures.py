@@ -30,7 +30,19 @@ def test_higher_values_stand_higher_and_lie_inside():
 def test_names_are_shown_literally():
     svg = draw([Panel(HOSTILE, [Series(HOSTILE, [Point(HOSTILE, 0.5)])])], x=HOSTILE, y=HOSTILE)
     assert "<script>" not in svg
-    assert [text.text for text in shapes(svg, "text")].count(HOSTILE) == 5
+    assert " ".join(text.text for text in shapes(svg, "text")).count(HOSTILE) == 5
+
+
+def test_a_title_that_is_too_long_for_its_panel_has_several_lines_above_it():
+    title = "tiny+misleading-control × world-objects@cue-gold(template=world-held-out): world-held-out before"
+    panels = [Panel(title, [Series("s", [Point("a", 0.2)])]), Panel("short", [Series("s", [Point("a", 0.2)])])]
+    svg = draw(panels, x="x", y="y")
+    lines = [text for text in shapes(svg, "text") if text.get("font-weight") == "bold"]
+    assert " ".join(line.text for line in lines) == f"{title} short"
+    assert [float(line.get("y")) for line in lines] == [-12, 2, 16, 16]
+    assert max(len(line.text) for line in lines) * 6.6 <= 380 - 52
+    lift = float(ElementTree.fromstring(svg).find(f"{SVG}g").get("transform").partition(",")[2].rstrip(")"))
+    assert min(float(line.get("y")) for line in lines) + lift >= 16
 
 
 def test_one_value_alone_and_none_at_all_are_figures_too():

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from made_up import surely
 
-from mmplat.diagnostics import calibration, confidence, lean, run, yes_bias
+from mmplat.diagnostics import base, calibration, confidence, lean, run, yes_bias
 from mmplat.diagnostics.confidence import equal_bins
 from mmplat.diagnostics.decodings import Question, best
 from mmplat.errors import ConfigError, IncompatibleCell
@@ -104,6 +104,15 @@ def test_where_naive_is_at_chance_lean_has_no_bounds(made):
     found = leaning(made, blind_right=at < 70, naive_right=at % 4 < 2, method_right=at < 70)
     assert found["lean_low"] is None
     assert found["answered_by_prior"]  # it answers, above chance, what the image does not
+
+
+def test_where_naive_is_exactly_at_chance_lean_is_undefined_and_drawn_without_its_point(made):
+    at = np.arange(100)
+    found = leaning(made, blind_right=at < 70, naive_right=at < 50, method_right=at < 70)
+    assert found["naive"] == found["chance"]
+    assert found["lean"] is None
+    drawn = pl.DataFrame([{"model": "m", "suite": "s", **found}])
+    assert base.figure(lean.DIAGNOSTIC, drawn).startswith("<svg")
 
 
 def test_lean_without_a_view_without_image_is_refused_with_what_to_do(made):

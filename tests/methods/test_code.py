@@ -191,7 +191,7 @@ def test_labels_and_models_that_write_nothing_are_skipped_with_the_reason():
 
 
 def test_what_has_no_image_or_no_description_is_not_asked():
-    from mmplat.asking.suite_job import why_no_view
+    from mmplat.asking.outcome import why_no_view
 
     blind = Sample("s", "k", "c", "Why?", (), (), "", ())
     assert "no image to describe" in why_no_view(view("described"), blind, Prefaces())

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from mmplat.contracts import Subject
 from mmplat.errors import ConfigError
+from mmplat.methods import bind as bind_method
 from mmplat.models import _inside, bind, families
 from mmplat.views import bind as view
 from mmplat.views.inside import Blind
@@ -88,7 +90,7 @@ def test_hidden_tokens_are_as_good_as_removed(subject, prompt, first, keep):
     decoder = model.network.get_decoder()
     looks = attention(model, embeds)[first - 1, :, -1].mean(dim=0)
     image = places.nonzero()[:, 0]
-    stays = image[looks[image].argsort()[: math.ceil(keep * len(image))]]
+    stays = image[looks[image].argsort()[: round(keep * len(image))]]
     kept = torch.cat([(~places).nonzero()[:, 0], stays]).sort().values
     positions = torch.arange(embeds.shape[1])[None]
     state = embeds
@@ -114,7 +116,7 @@ def test_tokens_that_are_not_blind_are_zero(subject, prompt):
             heavy.append(layer)
             held += looks[layer].sum()
     mean = looks[heavy].mean(axis=0)
-    blind = mean > mean.mean() + 0.5 * mean.std()
+    blind = mean > mean.mean() + 0.5 * mean.std(ddof=1)
     assert 0 < blind.sum() < len(blind), "some are, some are not"
     dimmed = embeds.clone()
     dimmed[0, places.nonzero()[:, 0][~torch.tensor(blind)]] = 0
@@ -148,13 +150,13 @@ def test_watching_sees_what_attend_sees_and_changes_nothing(subject):
 
 
 def test_blind_tokens_by_hand():
-    """Layer 2 alone holds half of the attention to the image; there the mean is 0.2 and the deviation 0.1."""
+    """Layer 2 alone holds half of the attention to the image; there the mean is 0.2 and the deviation √(4 · 0.01 / 3) = 0.1155."""
     places = torch.tensor([[False, True, True, True, True]])
     looks = torch.tensor([[[0.6, 0.1, 0.1, 0.1, 0.1], [0.2, 0.15, 0.15, 0.15, 0.35], [0.9, 0.1, 0.0, 0.0, 0.0]]])
     looks[0, 1] = torch.tensor([0.2, 0.1, 0.3, 0.3, 0.1])
-    found = _inside.blind_tokens(looks, places, Blind(layers=0.5, spread=0.9))
-    assert found.tolist() == [[False, False, True, True, False]], "0.3 > 0.2 + 0.9 · 0.1"
-    assert not _inside.blind_tokens(looks, places, Blind(layers=0.5, spread=1.1)).any(), "0.3 < 0.2 + 1.1 · 0.1"
+    found = _inside.blind_tokens(looks, places, Blind(layers=0.5, spread=0.86))
+    assert found.tolist() == [[False, False, True, True, False]], "0.3 > 0.2 + 0.86 · 0.1155"
+    assert not _inside.blind_tokens(looks, places, Blind(layers=0.5, spread=0.87)).any(), "0.3 < 0.2 + 0.87 · 0.1155"
 
 
 def test_two_layers_are_looked_at_where_one_holds_too_little():
@@ -170,12 +172,24 @@ def test_a_prompt_without_a_picture_has_no_blind_token():
     assert not _inside.blind_tokens(looks, places, Blind(0.5, 1.0)).any()
 
 
-def test_the_least_attended_share_rounds_up_and_stays_on_the_image():
+def test_the_least_attended_share_is_the_nearest_number_and_stays_on_the_image():
     looks = torch.tensor([[0.0, 0.4, 0.1, 0.2, 0.3], [0.0, 0.4, 0.1, 0.2, 0.3]])
     places = torch.tensor([[False, True, True, True, True], [False, False, False, True, True]])
     found = _inside.least(looks, places, 0.3)  # 1.2 of 4 tokens, 0.6 of 2
-    assert found.tolist() == [[False, False, True, True, False], [False, False, False, True, False]]
+    assert found.tolist() == [[False, False, True, False, False], [False, False, False, True, False]]
     assert (_inside.least(looks, places, 1.0) == places).all()
+    assert _inside.least(looks, places, 0.01).sum(dim=1).tolist() == [1, 1], "something stays"
+    assert not _inside.least(looks, places, 0.0).any()
+
+
+def test_the_shares_of_sid_and_pai_are_the_papers_numbers_on_llava():
+    """Of 576 image tokens 100 stay, behind the second of 32 layers."""
+    image = torch.ones((1, 576), dtype=torch.bool)
+    sid, pai = bind_method("sid").spec.params, bind_method("pai").spec.params
+    assert _inside.least(torch.rand((1, 576)), image, sid["keep"]).sum() == 100
+    deep = SimpleNamespace(depth=32)
+    assert _inside.Attending.first_after(deep, sid["after"]) == _inside.Attending.first_after(deep, pai["after"]) == 2
+    assert _inside.Attending.first_after(SimpleNamespace(depth=100), 0.29) == 29, "which is 28.999… in floating point"
 
 
 def test_divergence_by_hand_and_the_furthest_candidate_of_each_row():

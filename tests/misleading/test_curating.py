@@ -83,6 +83,8 @@ def test_a_curated_benchmark_is_written_read_again_and_says_how_it_was_chosen(ti
         assert sample.images == originals[row["source_id"]].images
     again = CliRunner().invoke(app, words)
     assert "holds something already" in str(again.exception)
+    words[4] = str(out / "card.json")
+    assert "is a file" in str(CliRunner().invoke(app, words).exception)
 
 
 def prepared_of(ran: Ran):
@@ -94,5 +96,7 @@ def prepared_of(ran: Ran):
 def test_mistakes_are_told(tiny: Ran, fake_run: Ran):
     with pytest.raises(UnknownName, match="Unknown cue 'papers'"):
         probed(measured(tiny.results, "misled"), cue="papers")
+    with pytest.raises(UnknownName, match="Unknown decoding 'samples'"):
+        probed(measured(tiny.results, "misled"), decoding="samples")
     with pytest.raises(ConfigError, match="as it is and under a cue"):
         probed(measured(fake_run.results, "test"))

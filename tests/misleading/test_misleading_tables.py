@@ -267,6 +267,15 @@ def test_the_tiny_models_are_misled_and_the_contrast_trades_true_cues_for_it(tin
     assert sampled["control_tf"] > 0.05
 
 
+def test_a_suite_is_named_without_its_conditions(tiny):
+    """Its conditions come with it: without them there is nothing to compare."""
+    pairs = measured(tiny.results, "misled")
+    name = pairs[0].pair.suite.name
+    assert {one.pair.suite.name for one in table_of("rates", pairs, [name])[1]} == {name}
+    with pytest.raises(UnknownName, match="among those that were asked under conditions"):
+        table_of("rates", pairs, ["world-nothing"])
+
+
 def test_mistakes_are_told(tiny, fake_run):
     with pytest.raises(UnknownName, match="margins"):
         table_of("margin", measured(tiny.results, "misled"))

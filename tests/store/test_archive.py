@@ -290,6 +290,12 @@ def test_parts_that_cannot_be_read_are_garbage_and_replies_never_are(ran: Result
     assert [(one.path, one.what, one.bytes) for one in archive.collect(ran)] == [(broken, "broken part", 4)]
 
 
+def test_a_file_that_a_job_renames_while_we_look_is_no_garbage_and_no_error(ran: Results) -> None:
+    """Heartbeats come and go under temporary names. A link to nothing is found and has no state, as such a file has."""
+    (ran.root / "batches" / ".0123.heartbeat.json.a.tmp").symlink_to("nowhere")
+    assert archive.collect(ran) == []
+
+
 def test_a_folder_without_campaigns_is_not_swept(there: Results) -> None:
     with pytest.raises(ConfigError, match="holds no campaign"):
         archive.collect(there)

@@ -175,6 +175,15 @@ def test_a_run_is_shown_with_all_that_it_rests_on(ran: Results, mmplat: Command)
     assert {metric["metric"] for metric in said["metrics"]} >= {"accuracy", "expected_accuracy"}
 
 
+def test_a_run_is_shown_and_verified_by_its_cell_too(ran: Results, mmplat: Command) -> None:
+    cell, where = "model=fake,method=vdd-none,decoding=greedy", ("--results", str(ran.root))
+    said = json.loads(mmplat("show", cell, "--json", *where).out)
+    assert (said["run"]["method"], said["run"]["decoding"]) == ("vdd-none", "greedy")
+    assert mmplat("verify", cell, *where).err == "1 runs: 1 verified\n"
+    unclear = mmplat("show", "method=vdd-none", *where)
+    assert (unclear.code, "means 2 runs" in unclear.err) == (2, True)
+
+
 def test_for_people_every_file_and_the_chosen_sample_is_named(ran: Results, mmplat: Command) -> None:
     run_id = run_of(ran, "naive")
     path = ran.decided("test", "fake", "world-objects") / "predictions.parquet"

@@ -125,6 +125,16 @@ def test_sql_writes_a_file_whole_and_outside_the_results_too(
     assert list(tmp_path.glob("*.tmp")) == []
 
 
+def test_sql_refuses_a_file_whose_name_does_not_say_the_format(
+    published: Results, mmplat: Command, tmp_path: Path
+) -> None:
+    target, where = tmp_path / "runs.xlsx", ("--results", str(published.root))
+    said = mmplat("sql", "FROM runs", "--output", str(target), *where)
+    assert (said.code, ".csv, .json, .md, .parquet, .txt. Choose with --format" in said.err) == (2, True)
+    assert not target.exists()
+    assert mmplat("sql", "FROM runs", "--output", str(target), "--format", "csv", *where).code == 0
+
+
 @pytest.mark.parametrize(
     "statement", ["SELECT * FROM nowhere", "SELEC 1", "COPY runs TO 'x.csv'", "FROM '/etc/passwd'"]
 )

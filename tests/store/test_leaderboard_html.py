@@ -16,13 +16,13 @@ def page(*rows, campaign="c"):
     table = pl.DataFrame(
         [{**ROW, **row} for row in rows], schema_overrides={"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     )
-    return html.page(campaign, "accuracy", table, table.select("model"))
+    return html.page(campaign, "", [*html.ranking(table), ("Over all suites", html.table(table.select("model")))])
 
 
 def test_a_name_that_is_markup_is_shown_literally():
     text = page({"model": HOSTILE, "suite": HOSTILE}, campaign=HOSTILE)
     assert "<script>" not in text
-    assert text.count("&lt;script&gt;") == 5
+    assert text.count("&lt;script&gt;") == 6  # title, heading, contents, section, and the model in both tables
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,19 @@ def test_a_very_long_suite_is_cut_and_says_so(monkeypatch):
     text = page({}, {}, {})
     assert text.count("<svg") == 2
     assert "… and 1 more rows" in text
+
+
+def test_the_first_rows_stand_open_and_the_others_are_folded(monkeypatch):
+    monkeypatch.setattr(html, "SHOWN", 2)
+    opened, _, folded = page({}, {}, {"model": "the third"}).partition("<details><summary>1 more rows</summary>")
+    assert opened.count("<svg") == 2
+    assert "the third" in folded
+
+
+def test_numbers_are_written_as_people_read_them():
+    text = html.table(pl.DataFrame({"unparsed": [0.00222], "seconds": [1.17272], "forward_passes": [162000]}))
+    for part in ("forward passes", ">0.2%<", ">1.173<", ">162,000<"):
+        assert part in text
 
 
 def test_a_browser_is_told_to_load_nothing_for_the_page():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL
 
-from mmplat.artifacts import Results
+from mmplat.artifacts import Results, make_database_file
 from mmplat.errors import StoreError
 from mmplat.leaderboard import connect
 from mmplat.store import (
@@ -29,6 +30,7 @@ from mmplat.store import (
     store_url,
     upgrade,
 )
+from mmplat.tracking import prepare
 
 
 def tables(path: Path) -> set[str]:
@@ -169,6 +171,20 @@ def test_processes_that_publish_first_at_once_make_one_store(demo: Results) -> N
     assert [racer.returncode for racer in racers] == [0, 0, 0], errors
     with closing(sqlite3.connect(demo.store)) as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (24,)
+
+
+def test_a_store_is_its_groups_to_write_where_the_umask_says_so(results: Results) -> None:
+    """SQLite's own files are 0644 whatever the umask, so that a colleague in the group could not publish."""
+    before = os.umask(0o002)
+    try:
+        ensure(store_url(results))
+        prepare(results)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (results.store, results.tracking)} == {0o664}
+    times = results.store.stat().st_mtime_ns
+    make_database_file(results.store)
+    assert results.store.stat().st_mtime_ns == times  # one that is there is left alone
 
 
 def test_the_store_is_in_write_ahead_mode_so_readers_never_wait(published: Results) -> None:

@@ -50,6 +50,16 @@ def test_an_entry_goes_only_when_what_it_names_was_sent(results: Results) -> Non
     assert list(tracking.queued(results)) == ["other"]
 
 
+def test_an_entry_that_another_publisher_sends_while_we_look_is_no_error(results: Results) -> None:
+    """It was listed, and is gone when it is opened: so is a link to nothing."""
+    tracking.enqueue(results, "demo", "first")
+    gone = results.mirror_queue("gone")
+    gone.parent.mkdir()
+    gone.symlink_to("nowhere")
+    assert tracking.queued(results) == {"demo": "first"}
+    tracking.settle(results, "gone", "first")
+
+
 def test_a_host_that_does_not_answer_is_told_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ready.silent("sqlite:////anywhere/mlflow.db") is None
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -3,6 +3,7 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,22 @@ def test_a_really_full_disk_is_said_so(tmp_path):
         temporary.unlink()
         temporary.symlink_to("/dev/full")
         temporary.write_bytes(b"x")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /sys, where nobody may make a file, root included")
+def test_a_folder_that_may_be_read_and_not_written_is_said_so():
+    say = "cannot be written .*--results, or MMPLAT_RESULTS.*docs/running.md says how"
+    with pytest.raises(ArtifactError, match=f"/sys/kernel/a.json {say}"):
+        write_json(Path("/sys/kernel/a.json"), {})
+    with pytest.raises(ArtifactError, match=f"/sys/mmplat/deeper/a.json {say}"):
+        write_json(Path("/sys/mmplat/deeper/a.json"), {})
+    with pytest.raises(ArtifactError, match=f"/sys/kernel {say}"), only_writer(Path("/sys/kernel"), what="it"):
+        pass
+
+
+def test_a_block_that_may_not_read_another_file_is_not_taken_for_that(tmp_path):
+    with pytest.raises(PermissionError), atomic(tmp_path / "a.json"):
+        raise PermissionError(errno.EACCES, "Permission denied", "/another/file")
 
 
 def test_threads_that_write_at_once_leave_the_umask_and_make_files_as_it_says(tmp_path):
@@ -99,6 +116,14 @@ def test_a_broken_json_file_names_the_command_that_makes_it(tmp_path):
 def test_hub_names_become_folder_names():
     assert safe_name("llava-hf/llava-1.5-7b-hf") == "llava-hf_llava-1.5-7b-hf"
     assert "/" not in str(Results(__import__("pathlib").Path("r")).campaign("a/b").name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../..", "../../etc"])
+def test_no_name_leads_out_of_the_results_folder(tmp_path, name):
+    place = Results(tmp_path / "results")
+    for path in (place.campaign(name), place.scheduled(name), place.build(name), place.suite(name, "key")):
+        assert path.resolve().is_relative_to(place.root)
+        assert path.resolve().parent != place.root
 
 
 def test_busy_is_an_artifact_error():

@@ -131,6 +131,24 @@ def test_a_broken_part_is_set_aside_and_only_its_rows_are_asked_again(planned, r
     assert_no_duplicates(results, outcome.asked)
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0.3, 0.5), (0.5, 0.5)], ids=["a stretch", "one bit"])
+def test_a_part_that_is_damaged_in_its_middle_is_set_aside_too(planned, results, start, stop):
+    """Its footer is whole. A flipped bit may even be read, as another number: the pages' checksums tell."""
+    plan = planned(GRID)
+    ask_all(plan, results)
+    before = stored(results).drop("seconds")
+    part = parts(evidence_folder(results))[0]
+    data = bytearray(part.read_bytes())
+    for at in range(int(start * len(data)), int(stop * len(data)) + 1):
+        data[at] ^= 1
+    part.write_bytes(data)
+    (outcome,) = ask_all(plan, results)
+    assert outcome.asked == distinct(plan, results) * 2
+    assert part.with_suffix(".parquet.broken").exists()
+    keys = ["sample_key", "view_key"]
+    assert stored(results).drop("seconds").sort(keys).equals(before.sort(keys))
+
+
 def test_a_deleted_image_fails_its_samples_alone_and_says_what_to_do(planned, results):
     plan = planned(GRID)
     write_and_prepare(plan, results)

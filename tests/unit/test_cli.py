@@ -37,6 +37,18 @@ def test_a_mistake_is_a_message_and_an_exit_code_and_never_a_traceback(words, co
     assert "Traceback" not in done.stderr
 
 
+def test_a_grid_that_takes_the_name_of_another_is_told_what_leaves_and_the_same_grid_is_not(tmp_path):
+    for name, suites in (("one", "world-objects, world-facts"), ("two", "world-facts")):
+        (tmp_path / f"{name}.yaml").write_text(f"campaign: mine\nmodels: [fake]\nsuites: [{suites}]\nlimit: 6\n")
+    plan = ["plan", "--results", str(tmp_path / "results"), "--grid"]
+    assert "leave the leaderboard" not in mmplat(*plan, "one.yaml", "--write", cwd=tmp_path).stderr
+    said = mmplat(*plan, "two.yaml", cwd=tmp_path).stderr
+    assert "Campaign 'mine' was planned from one.yaml: 1 of its 2 pairs" in said
+    assert "give one of the grids another `campaign`" in said
+    (tmp_path / "one.yaml").write_text((tmp_path / "two.yaml").read_text())  # its owner shrinks it on purpose
+    assert "leave the leaderboard" not in mmplat(*plan, "one.yaml", cwd=tmp_path).stderr
+
+
 @pytest.mark.parametrize("kind", ["models", "suites", "methods", "decodings", "views", "metrics"])
 def test_everything_that_may_stand_in_a_grid_is_listed_with_a_line(kind):
     done = mmplat("list", kind)

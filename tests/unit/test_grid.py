@@ -48,6 +48,7 @@ HEAD = "campaign: a\nmodels: [fake]\nsuites: [world-objects]\n"
         ),
         (HEAD + "models: [fake]\n", DuplicateName, "grid:4: key 'models' is given twice .first in line 2"),
         (HEAD + "models: [fake\n", ConfigError, "is not valid YAML"),
+        ("campaign: &x [*x]\n", ConfigError, "an anchor .* stands inside itself"),
         ("- a\n", ConfigError, "a grid is a mapping with the keys campaign"),
         ("", ConfigError, "a grid is a mapping"),
         ("models: fake\n", ConfigError, "(?s)key 'campaign' is missing.*models = 'fake'"),
@@ -99,3 +100,16 @@ def test_how_long_an_answer_in_words_may_be():
 def test_a_length_of_answers_that_nobody_writes_is_refused():
     with pytest.raises(ConfigError, match=r"its labels are read: nothing is written. Give it `answers: text` too"):
         parse_grid("campaign: a\nmodels: [tiny]\nsuites: [{name: world-objects, longest: 3}]\n")
+
+
+@pytest.mark.parametrize(
+    ("param", "least"), [("n: many", 1), ("n: -3", 1), ("n: 3.7", 1), ("n: 0", 1), ("seed: x", 0), ("seed: true", 0)]
+)
+def test_sizes_and_seeds_of_suites_are_whole_numbers(param, least):
+    name = param.split(":")[0]
+    with pytest.raises(
+        ConfigError, match=rf"Suite 'world-objects' in a.yaml:3 .* has {name} = .*Allowed: whole numbers from {least}"
+    ):
+        parse_grid(
+            f"campaign: a\nmodels: [fake]\nsuites: [{{name: world-objects, params: {{{param}}}}}]\n", source="a.yaml"
+        )

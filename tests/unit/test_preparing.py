@@ -63,6 +63,17 @@ def test_a_suite_that_would_be_scored_wrong_in_silence_is_refused(results, monke
     assert not list(results.root.rglob("suite.json"))
 
 
+def test_a_defect_of_a_suite_says_behind_which_sample_it_is(results, monkeypatch):
+    def broken(after):
+        yield from (sample(i) for i in range(after))
+        raise KeyError("answer")
+
+    for after, where in ((2, "the one behind '1'"), (0, "the first")):
+        with pytest.raises(KeyError) as caught:
+            prepare(made_of(monkeypatch, broken(after)), results)
+        assert caught.value.__notes__ == [f"Suite 'made' could not make its samples: this happened at {where}."]
+
+
 def test_a_broken_samples_file_names_the_folder_to_delete(results):
     folder = prepare(bind("world-objects", limit=6), results).parent
     (folder / "samples.parquet").write_bytes(b"PAR1")

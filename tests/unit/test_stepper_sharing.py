@@ -3,11 +3,17 @@
 from collections import defaultdict
 
 import pytest
+import torch
 
+from mmplat.asking.outcome import Outcome
 from mmplat.asking.stepper import Speaker, speak
+from mmplat.asking.writing_job import WritingJob
 from mmplat.contracts import Subject
 from mmplat.decoding import parse_decoding
+from mmplat.methods import bind as bind_method
 from mmplat.models import bind, families
+from mmplat.records import BatchSuite, SuiteSpec, Writing
+from mmplat.views import bind as bind_view
 
 SAMPLES, STEPS = 3, 5
 
@@ -73,3 +79,66 @@ def test_answers_part_where_they_differ_and_each_is_what_it_is_alone(model, adva
     for speaker, said in zip(speakers, found, strict=True):
         (alone,) = speak(model, both, [speaker], STEPS)
         assert [one.tokens for one in alone] == [one.tokens for one in said]
+
+
+def forked(model, origin):
+    """A stream of some prompts of which rows go on: row → prompt."""
+    stream = model.prefill(model.encode(asks(model, "image")[0]))
+    stream.select(torch.tensor(origin))
+    return stream
+
+
+def alone(model, prompt, tokens):
+    """What is said after a prompt and some tokens, in a stream of its own (vocab,)."""
+    stream = model.prefill(model.encode([asks(model, "image")[0][prompt]]))
+    return [model.advance(stream, torch.tensor([[token]]))[0, -1] for token in tokens][-1]
+
+
+def test_prompts_are_held_once_and_rows_hold_what_they_said(model):
+    stream = forked(model, [2, 0, 0, 1, 2, 0])
+    said = model.advance(stream, torch.arange(10, 16)[:, None])[:, -1]
+    for layer in stream.cache.layers:
+        assert (len(layer.prompts.keys), len(layer.keys)) == (SAMPLES, 6)
+        assert layer.keys.shape[-2] == 1
+        assert layer.get_seq_length() == stream.attention.shape[1]
+    for row, prompt in enumerate([2, 0, 0, 1, 2, 0]):
+        assert torch.allclose(said[row], alone(model, prompt, [10 + row]), atol=1e-4)
+
+
+def test_prompts_that_nobody_goes_on_from_are_let_go(model):
+    stream = forked(model, [0, 0, 1, 2, 2])
+    model.advance(stream, torch.arange(10, 15)[:, None])
+    stream.select(torch.tensor([4, 1, 3]))  # prompts 2, 0, 2
+    assert len(stream.cache.layers[0].prompts.keys) == SAMPLES, "more than half are read"
+    stream.select(torch.tensor([2, 0]))
+    assert len(stream.cache.layers[0].prompts.keys) == 1
+    said = model.advance(stream, torch.tensor([[20], [21]]))[:, -1]
+    assert torch.allclose(said[0], alone(model, 2, [13, 20]), atol=1e-4)
+    assert torch.allclose(said[1], alone(model, 2, [14, 21]), atol=1e-4)
+
+
+def test_where_attention_cannot_be_reached_every_row_has_a_cache_of_its_own(model, monkeypatch):
+    shared = model.advance(forked(model, [0, 0, 2, 1]), torch.arange(10, 14)[:, None])
+    assert model.own_caches == 0
+    monkeypatch.setattr(type(model), "no_inside", "its layers are hidden")
+    stream = forked(model, [0, 0, 2, 1])
+    assert stream.inside.fork is None
+    assert len(stream.cache.layers[0].keys) == 4
+    assert torch.allclose(model.advance(stream, torch.arange(10, 14)[:, None]), shared, atol=1e-4)
+    assert model.own_caches == 1
+
+
+def test_more_samples_go_together_where_prompts_are_held_once(model, monkeypatch, tmp_path):
+    image = bind_view("image")
+    monkeypatch.setattr(WritingJob, "_ask", lambda self, sample, view: Subject(model).ask())
+    writings = [
+        Writing(method=bind_method(method).spec, decoding=parse_decoding(decoding), seed=0, longest=10)
+        for method in ("naive", "vdd-none")
+        for decoding in ("greedy", "sample")
+    ]
+    part = BatchSuite(suite=SuiteSpec(name="s", kind="s", version=1), views=(image,), writings=tuple(writings))
+    job = WritingJob(model, part, tmp_path, tmp_path, Outcome(), lambda n: None, tokens=10_000)
+    prompt = model.encode([Subject(model).ask()])[0].length
+    assert job._room(Subject(model).ask().sample, writings) == 10_000 / (2 * prompt + 6 * 10)
+    monkeypatch.setattr(type(model), "no_inside", "its layers are hidden")
+    assert job._room(Subject(model).ask().sample, writings) == 10_000 / (6 * (prompt + 10))

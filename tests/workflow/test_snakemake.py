@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+CHROMIUM = Path("/usr/bin/chromium")
 DEFAULT = ROOT / "profiles/default"
 
 
@@ -52,11 +53,35 @@ def test_the_same_command_again_has_nothing_to_do(smoke):
     assert "Nothing to be done" in done.stderr + done.stdout
 
 
-@pytest.mark.slow
-def test_snakemakes_report_carries_the_leaderboard(smoke):
+@pytest.fixture(scope="module")
+def reported(smoke):
     done = snakemake(smoke, ROOT / "config/grids/smoke.yaml", "--report", str(smoke / "report.html"))
     assert done.returncode == 0, done.stderr
-    report = (smoke / "report.html").read_text()
+    return smoke / "report.html"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_snakemakes_report_is_read_in_a_browser_without_a_request(reported):
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: run scripts/install-debian as root on Debian")
+    asked = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(reported.as_uri())
+        page.locator("li a", has_text="Results").click()
+        page.locator("tr", has_text="tables and intervals").locator("a, button").first.click()
+        page.frame_locator("iframe").get_by_role("heading", name="Over all suites").wait_for()
+        browser.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.mark.slow
+def test_snakemakes_report_carries_the_leaderboard(smoke, reported):
+    report = reported.read_text()
     held = re.findall(r'"data_uri": "data:text/(?:html|csv)[^,]*,([^"]+)', report)
     pages = [base64.b64decode(text).decode() for text in held]
     assert (smoke / "results/campaigns/smoke/leaderboard.csv").read_text() in pages

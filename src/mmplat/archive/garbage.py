@@ -6,6 +6,7 @@ Nothing is deleted that a campaign's plan, batches or decisions name, that someb
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -62,9 +63,16 @@ def delete(one: Garbage) -> str | None:
 
 
 def size_of(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(state.st_size for file in files if file.is_file() and (state := _state(file)))
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """None where a job has renamed or removed it at this very moment."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _evidence(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, Path]]:
@@ -108,7 +116,8 @@ def _leftovers(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str
     for room in ("evidence", "suites", "batches", "trained", "campaigns"):
         yield from (("broken part", path) for path in (results.root / room).rglob("*.broken"))
         for path in (results.root / room).rglob(".*.tmp"):
-            if time.time() - path.stat().st_mtime > LEFTOVER_S:
+            state = _state(path)
+            if state and time.time() - state.st_mtime > LEFTOVER_S:
                 yield "temporary file", path
 
 

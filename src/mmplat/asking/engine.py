@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, only_writer, write_json
+from mmplat.asking.outcome import Advance, Outcome
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces, read_prefaces, subjects
 from mmplat.asking.remote_job import RemoteJob
-from mmplat.asking.suite_job import Advance, Outcome, SuiteJob
+from mmplat.asking.suite_job import SuiteJob
 from mmplat.asking.writing_job import WritingJob, missing_writings, speakers_of
 from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import covered

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of, possible_views
+from mmplat.asking.outcome import Advance, Outcome, possible_views
+from mmplat.asking.suite_job import FLUSH_S, picture_of
 from mmplat.asking.told import cut_off, row_of, token_ids
 from mmplat.errors import ArtifactError
 from mmplat.evidence.files import SCHEMA, read_evidence, write_part

@@ -7,8 +7,8 @@ those of several main views is asked once. A sample that fails is recorded with 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.asking import columns, reduce
+from mmplat.asking.outcome import Advance, Outcome, possible_views
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces
 from mmplat.asking.reading import Reading, reading_of
 from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
 from mmplat.evidence.files import read_evidence, write_part
 from mmplat.evidence.rows import Evidence
-from mmplat.models import Ask, LoadedModel, RemoteModel
+from mmplat.models import Ask, LoadedModel
 from mmplat.preparing import load_picture
 from mmplat.records import BatchSuite, Demand, Sample, ViewSpec
 from mmplat.views import catalog as view_kinds
@@ -40,59 +41,6 @@ FLUSH_S = 20.0
 """At most this much asking is lost when a job is killed."""
 NEAR_TIE = {"float32": 1e-3, "bfloat16": 0.125, "float16": 0.02}
 """Margins that another batch size may flip, in logits."""
-
-Advance = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What asking a batch came to."""
-
-    asked: int = 0
-    kept: int = 0
-    seconds: float = 0.0
-    failures: list[dict[str, str]] = field(default_factory=list)
-    model_keys: dict[str, str] = field(default_factory=dict)
-    """Suite name → key of the evidence folder."""
-    steps: int = 0
-    """Rows of forwards as the plan foresees them: a cost per step is one that the next plan can multiply."""
-
-    def fail(self, part: BatchSuite, sample_id: str, view: str, error: str) -> None:
-        """Records a failure with its reason; "all" stands for every sample, "every" for each view."""
-        self.failures.append({"suite": part.suite.name, "sample_id": sample_id, "view": view, "error": error})
-
-
-def possible_views(
-    model: LoadedModel | RemoteModel,
-    part: BatchSuite,
-    samples: list[Sample],
-    missing: NDArray[np.bool_],
-    outcome: Outcome,
-    advance: Advance,
-    prefaces: Prefaces = NO_PREFACES,
-) -> NDArray[np.bool_]:
-    """`missing` without the views that this very model cannot make, recorded once for all samples, and without those that
-    cannot be made of a sample."""
-    possible = missing.copy()
-    for at, view in enumerate(part.views):
-        reason = model.unavailable(view.kind)
-        if reason:
-            outcome.fail(part, "all", view.name, f"view {view.name!r} is not available: {reason}")
-            possible[:, at] = False
-            continue
-        for row in np.flatnonzero(missing[:, at]):
-            misfit = why_no_view(view, samples[row], prefaces)
-            if misfit:
-                outcome.fail(part, samples[row].sample_id, view.name, misfit)
-                possible[row, at] = False
-    advance(int(missing.sum() - possible.sum()))
-    return possible
-
-
-def why_no_view(view: ViewSpec, sample: Sample, prefaces: Prefaces) -> str | None:
-    """Why a view cannot be made of a sample; None: it can."""
-    reason = view_kinds.get(view.kind).misfit(sample, view.params) or prefaces.lacking(sample, view)
-    return f"no view {view.name!r} of it: {reason}" if reason else None
 
 
 @dataclass(slots=True)

@@ -15,9 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmplat.asking.beams import search
+from mmplat.asking.outcome import Advance, Outcome, why_no_view
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces
 from mmplat.asking.stepper import Speaker, Spoken, speak
-from mmplat.asking.suite_job import FLUSH_S, Advance, Outcome, picture_of, why_no_view
+from mmplat.asking.suite_job import FLUSH_S, picture_of
 from mmplat.errors import ArtifactError, ModelError
 from mmplat.evidence.written import SCHEMA, read_written, write_written
 from mmplat.methods import Method

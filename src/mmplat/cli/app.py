@@ -52,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (plan.plan, prepare.prepare, train.train, ask.ask, judge.judge, decide.decide, publish.publish, rank.rank):
     app.command()(verb)

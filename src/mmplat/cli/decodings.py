@@ -32,15 +32,17 @@ def best(
     from mmplat import artifacts
     from mmplat.diagnostics import keep, measured, run
     from mmplat.diagnostics.base import keep_table
-    from mmplat.diagnostics.decodings import DIAGNOSTIC, Question
+    from mmplat.diagnostics.decodings import DIAGNOSTIC, Question, splittable
     from mmplat.diagnostics.decodings import best as best_of
 
     where = artifacts.results(results)
-    pairs = measured(where, campaign, models=model or (), suites=suite or ())
+    pairs, small = splittable(measured(where, campaign, models=model or (), suites=suite or ()))
     options = {"method": method, "metric": metric, "seed": seed}
     chosen = best_of(pairs, Question(method, metric, seed))
     swept = run(DIAGNOSTIC, pairs, **options)
     path = keep(DIAGNOSTIC, campaign, swept.table, where, **options)
     keep_table("decodings-best", DIAGNOSTIC.version, campaign, chosen, where, **options)
     show(chosen, form)
+    for title, reason in (small | swept.skipped).items():
+        typer.echo(f"Left out: {title}: {reason}.", err=True)
     typer.echo(f"{path}, {path.stem}-best.parquet and {path.stem}.svg are written.", err=True)

@@ -130,9 +130,9 @@ def misleading(
     from mmplat.diagnostics.misled import table_of
 
     where, options = artifacts.results(results), {"method": method, "decoding": decoding}
-    chosen, pairs = table_of(what, measured(where, campaign, models=model or (), suites=suite or ()))
+    chosen, pairs = table_of(what, measured(where, campaign, models=model or ()), suite or ())
     found = run(chosen, pairs, **options)
-    _told(found, keep(chosen, campaign, found.table, where, **options), form)
+    _told(found, keep(chosen, campaign, found.table, where, **options, model=model, suite=suite), form)
 
 
 @app.command()
@@ -182,7 +182,7 @@ def strength(
 
     where, options = artifacts.results(results), {"method": method, "decoding": decoding}
     found = run(DIAGNOSTIC, measured(where, campaign, models=model or (), suites=suite or ()), **options)
-    path = keep(DIAGNOSTIC, campaign, found.table, where, **options)
+    path = keep(DIAGNOSTIC, campaign, found.table, where, **options, model=model, suite=suite)
     followed = tracking(found.table)
     keep_table("strength-tracking", DIAGNOSTIC.version, campaign, followed, where, **options)
     show(followed, form)
@@ -208,7 +208,7 @@ def interference(
 
     where, options = artifacts.results(results), {"decoding": decoding, "reference": reference}
     found = run(DIAGNOSTIC, grouped(measured(where, campaign, models=model or ()), suite or ()), **options)
-    _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options), form)
+    _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options, model=model, suite=suite), form)
 
 
 @app.command()
@@ -228,7 +228,7 @@ def attention(
 
     where, options = artifacts.results(results), {"items": items, "longest": longest}
     found = run(DIAGNOSTIC, measured(where, campaign, models=model or (), suites=suite or ()), results=where, **options)
-    _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options), form)
+    _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options, model=model, suite=suite), form)
 
 
 def _diagnose(
@@ -245,6 +245,7 @@ def _diagnose(
 
     where = artifacts.results(results)
     found = run(diagnostic, measured(where, campaign, models=models or (), suites=suites or ()), **options)
+    options |= {"model": models, "suite": suites}  # a table of a part must not pass for one of the whole campaign
     _told(found, keep(diagnostic, campaign, found.table, where, **options), form)
 
 

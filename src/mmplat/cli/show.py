@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmplat.cli.naming import run_ids
 from mmplat.cli.options import ResultsOption
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ PARTS_SHOWN = 5
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run id, or enough of its beginning: leaderboards carry it as run_id.")],
+    run: Annotated[str, typer.Argument(help="Run id, its beginning, or model=…,suite=…,method=…,decoding=….")],
     sample: Annotated[str | None, typer.Option(help="The sample to show; the suite's first one by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     results: ResultsOption = None,
@@ -28,7 +29,7 @@ def show(
 
     where = artifacts.results(results)
     url = store.store_url(where)
-    recorded = store.recorded(url, [run])[0]
+    recorded = store.recorded(url, run_ids([run], where))[0]
     lineage = lineage_of(where, recorded, store.origin_of(url, recorded.run), sample)
     typer.echo(json.dumps(_jsonable(lineage), indent=1) if as_json else "\n".join(_lines(lineage)))
     for one in lineage.missing:

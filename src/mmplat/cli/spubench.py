@@ -95,7 +95,14 @@ def review(
         _list(reviews, reviews.rejected())
     elif not (accept or reject or edit):
         _list(reviews, reviews.pending())
-    typer.echo(f"{len(reviews.accepted()):,} accepted, {len(reviews.pending()):,} wait.")
+    waiting = len(reviews.pending())
+    typer.echo(f"{len(reviews.accepted()):,} accepted, {waiting:,} wait.")
+    if waiting:
+        typer.echo(
+            "To decide: --accept ID, --reject ID, or --edit ID with --question and --option; and --who NAME.", err=True
+        )
+    elif reviews.accepted():
+        typer.echo(f"To release what was accepted: `mmplat spubench build {config}`.", err=True)
 
 
 def _opened(config: Path, results: Path | None) -> Build:

@@ -77,6 +77,16 @@ def _answer(connection: duckdb.DuckDBPyConnection, asked: str | None, form: str,
     return render(schema(connection) if asked is None else query(connection, asked, trusted=trusted), form)
 
 
+FORMAT_OF = {".csv": "csv", ".json": "json", ".md": "md", ".parquet": "parquet", ".txt": "table", "": "table"}
+
+
 def _by_suffix(output: Path | None) -> str:
-    suffix = output.suffix.lstrip(".") if output else ""
-    return suffix if suffix in ("csv", "json", "md", "parquet") else "table"
+    from mmplat.errors import ConfigError
+
+    suffix = output.suffix if output else ""
+    if suffix not in FORMAT_OF:
+        known = ", ".join(sorted(filter(None, FORMAT_OF)))
+        raise ConfigError(
+            f"{output} does not say in which format: its ending is none of {known}. Choose with --format."
+        )
+    return FORMAT_OF[suffix]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmplat.cli.naming import run_ids
 from mmplat.cli.options import ResultsOption
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ REASONS_SHOWN = 3
 
 
 def verify(
-    runs: Annotated[list[str] | None, typer.Argument(help="Run ids, or their beginnings; all by default.")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(help="Runs, each named as for show; all by default.")] = None,
     campaign: Annotated[str | None, typer.Option(help="All runs of this campaign.")] = None,
     pictures: Annotated[bool, typer.Option("--images", help="Read every image too, and check its content.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A verdict per run, as JSON.")] = False,
@@ -30,7 +31,7 @@ def verify(
     if runs and campaign:
         raise ConfigError("Name runs, or a campaign with --campaign, not both.")
     where = artifacts.results(results)
-    recorded = store.recorded(store.store_url(where), runs or (), campaign=campaign)
+    recorded = store.recorded(store.store_url(where), run_ids(runs or (), where), campaign=campaign)
     verdicts = list(audit.verify(where, recorded, pictures=pictures))
     if as_json:
         typer.echo(json.dumps([_jsonable(verdict) for verdict in verdicts], indent=1))

@@ -89,7 +89,8 @@ def decisions(subject: Subject) -> Verdict:
 
 def _contrasted_with_itself(subject: Subject) -> Evidence:
     """Evidence of three samples by the real engine, with the image as its own reference."""
-    from mmplat.asking.suite_job import Outcome, SuiteJob
+    from mmplat.asking.outcome import Outcome
+    from mmplat.asking.suite_job import SuiteJob
     from mmplat.evidence.files import read_evidence
     from mmplat.records import BatchSuite, Demand, SuiteSpec
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from mmplat.deciding.cells import Context, Decided
 from mmplat.deciding.judged import ByOrder
 from mmplat.decoding.filters import Answers
-from mmplat.plan import Seeded, writing_of
+from mmplat.plan import Seeded
 from mmplat.records import DecodingSpec
 from mmplat.suites import catalog as suites
+from mmplat.writings import writing_of
 
 
 def written_cells(context: Context, seeded: Seeded) -> list[Decided]:
@@ -23,7 +24,7 @@ def written_cells(context: Context, seeded: Seeded) -> list[Decided]:
 
 def _cell(context: Context, seeded: Seeded, decoding: DecodingSpec) -> Decided:
     began = time.perf_counter()
-    writing = writing_of(seeded, decoding, context.pair.suite)
+    writing = writing_of(seeded.method, seeded.seed, decoding, context.pair.suite)
     assert writing is not None
     keys = pl.DataFrame({"sample_key": [s.sample_key for s in context.samples]})
     mine = context.written.filter(pl.col("writing") == writing.key)

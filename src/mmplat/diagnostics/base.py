@@ -62,9 +62,9 @@ def run(diagnostic: Diagnostic, pairs: Sequence[Measured | Conditioned], **optio
         names = [pl.lit(pair.pair.model.name).alias("model"), pl.lit(pair.pair.suite.name).alias("suite")]
         tables.append(rows.select(*names, pl.all()))
     if not tables:
-        for error in skipped.values():
-            if isinstance(error, UnknownName):  # a slip of the pen, and no pair's fault
-                raise error
+        for why in skipped.values():
+            if isinstance(why, UnknownName):  # a slip of the pen, and no pair's fault
+                raise why
         reasons = "; ".join(f"{title}: {reason}" for title, reason in skipped.items())
         raise ConfigError(f"There is nothing to diagnose for `{diagnostic.name}`. {reasons}.")
     return Found(pl.concat(tables), {title: str(reason) for title, reason in skipped.items()})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmplat.diagnostics.reading import Measured, Rows
+from mmplat.errors import UnknownName
 from mmplat.plan import Pair
 
 
@@ -41,6 +42,15 @@ def conditioned(pairs: Sequence[Measured]) -> list[Conditioned]:
         if condition is not None and key in bases:
             found.setdefault(key, {})[condition.name] = pair
     return [Conditioned(bases[key], under) for key, under in found.items()]
+
+
+def of_suites(found: Sequence[Conditioned], suites: Sequence[str]) -> list[Conditioned]:
+    """Only these suites, by their names without a condition; all of them where none is named."""
+    known = {one.pair.suite.name for one in found}
+    for name in suites:
+        if name not in known:
+            raise UnknownName("suite", name, known, where=" among those that were asked under conditions")
+    return [one for one in found if not suites or one.pair.suite.name in suites]
 
 
 def matched(one: Measured, other: Measured) -> tuple[Rows, Rows]:

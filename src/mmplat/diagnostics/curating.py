@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmplat.diagnostics.conditioned import Conditioned, conditioned
 from mmplat.diagnostics.confidence import NAIVE
-from mmplat.diagnostics.led import GOLD, WRONG, Cue, cues_of, stages_of
+from mmplat.diagnostics.led import GOLD, WRONG, Cue, Key, cues_of, stages_of
 from mmplat.diagnostics.reading import Measured
 from mmplat.diagnostics.two_stages import Ratio, Stage, led_astray, led_right, rate
 from mmplat.errors import ConfigError, UnknownName
@@ -80,7 +80,7 @@ def _probed(found: Sequence[Conditioned], cue: str | None, decoding: str | None)
         if [s.sample_id for s in one.base.samples] != [s.sample_id for s in base.samples]:
             raise ConfigError(f"{one.title} holds other samples than {base.title}: prepare and decide both anew.")
         key = (NAIVE, decoding or one.base.usual_decoding())
-        before, kind = stages_of(one.base)[key], _cue(one, cue)
+        before, kind = _stage_1(one, key), _cue(one, cue)
         name = kind.name
         wrong, gold = kind.stage(WRONG, key), kind.stage(GOLD, key)
         model = one.pair.model.name
@@ -89,6 +89,15 @@ def _probed(found: Sequence[Conditioned], cue: str | None, decoding: str | None)
         astray[model] = (nothing, nothing) if wrong is None else led_astray(before, wrong)
     ids, golds = [s.sample_id for s in base.samples], [s.gold for s in base.samples]
     return Probed(base.pair.suite, name, ids, golds, base.cluster, led, astray)
+
+
+def _stage_1(one: Conditioned, key: Key) -> Stage:
+    """What the naive method said without a cue; by another decoding than those of the campaign nothing was."""
+    said = stages_of(one.base)
+    if key not in said:
+        known = [decoding for method, decoding in said if method == NAIVE]
+        raise UnknownName("decoding", key[1], known, where=f" of naive on {one.title}")
+    return said[key]
 
 
 def _cue(one: Conditioned, name: str | None) -> Cue:

@@ -29,6 +29,7 @@ from mmplat.metrics.intervals import cluster_sums, ratio_interval, wilson, worth
 DEFAULTS = ("sample", "greedy")
 """What is used when nobody chose: the papers' default, and most servers' for closed questions."""
 SPLITS = 200
+LEAST_CLUSTERS = 4
 OVERALL = "overall"
 EXPECTED = "expected_"
 
@@ -119,10 +120,23 @@ def _scores(pair: Measured, question: Question, decodings: list[str]) -> Scores:
     return Scores(chooses, reports, reported)
 
 
+def splittable(pairs: Sequence[Measured]) -> tuple[list[Measured], dict[str, str]]:
+    """Those with clusters enough for two halves, and of the others (by title) why not; none at all is an error."""
+    small = {pair.title: _too_few(n) for pair in pairs if (n := len(np.unique(pair.cluster))) < LEAST_CLUSTERS}
+    if len(small) == len(pairs):
+        reasons = "; ".join(f"{title}: {reason}" for title, reason in small.items())
+        raise ConfigError(f"There is nothing to choose a decoding on. {reasons}.")
+    return [pair for pair in pairs if pair.title not in small], small
+
+
+def _too_few(clusters: int) -> str:
+    return f"it has {clusters} clusters of samples (questions about one image are one), and two halves take {LEAST_CLUSTERS}"
+
+
 def first_halves(clusters: int, seed: int) -> NDArray[np.float64]:
     """Which clusters choose (split, cluster), 1 or 0; the first split is the one that is reported."""
-    if clusters < 4:
-        raise IncompatibleCell(f"{clusters} clusters of samples cannot be split into two halves")
+    if clusters < LEAST_CLUSTERS:
+        raise IncompatibleCell(_too_few(clusters))
     rng = np.random.default_rng(seed)
     order = rng.permuted(np.tile(np.arange(clusters), (SPLITS, 1)), axis=1)
     return (order < clusters // 2).astype(np.float64)

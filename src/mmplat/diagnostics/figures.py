@@ -8,6 +8,7 @@ browser, by GitHub and by LaTeX's tools, and two figures can be compared as text
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from mmplat.diagnostics.svg import COLOURS, document, dot, line, text
 
 WIDTH, HEIGHT, COLUMNS = 380, 240, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 42
-LINE, LETTER, SLANT = 14, 5.6, 50
+LINE, LETTER, BOLD, SLANT = 14, 5.6, 6.6, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ def draw(panels: Sequence[Panel], *, x: str, y: str) -> str:
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // COLUMNS)
-    deep = HEIGHT + max(map(_below, panels), default=0)
+    lift = LINE * max((len(_title(panel)) - 1 for panel in panels), default=0)
+    deep = lift + HEIGHT + max(map(_below, panels), default=0)
     width, height = columns * WIDTH, rows * deep + LINE * (len(names) + 1)
     body = [
-        f'<g transform="translate({i % COLUMNS * WIDTH},{i // COLUMNS * deep})">{_panel(panel, colours, x, y)}</g>'
+        f'<g transform="translate({i % COLUMNS * WIDTH},{i // COLUMNS * deep + lift})">{_panel(panel, colours, x, y)}</g>'
         for i, panel in enumerate(panels)
     ]
     body += [
@@ -95,7 +97,9 @@ def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
     numbers = [float(p.x) for p in points if not isinstance(p.x, str)]
     across = _axis([-0.5, len(names) - 0.5] if names else numbers, LEFT, WIDTH - RIGHT)
     up = _axis([v for p in points for v in (p.value, p.low, p.high) if v is not None], HEIGHT - BOTTOM, TOP)
-    parts = [text(LEFT, 16, panel.title, weight="bold"), _frame(across, up, names, x, y)]
+    title = _title(panel)
+    parts = [text(LEFT, 16 - LINE * (len(title) - 1 - i), said, weight="bold") for i, said in enumerate(title)]
+    parts.append(_frame(across, up, names, x, y))
     if panel.diagonal:
         ends = max(across.low, up.low), min(across.high, up.high)
         parts.append(line(across.at(ends[0]), up.at(ends[0]), across.at(ends[1]), up.at(ends[1]), "#bbb"))
@@ -104,6 +108,11 @@ def _panel(panel: Panel, colours: dict[str, str], x: str, y: str) -> str:
         placed = [(across.at(place[p.x] if isinstance(p.x, str) else p.x) + aside, p) for p in series.points]
         parts += _marks(placed, up, colours[series.name], joined=panel.joined)
     return "".join(parts)
+
+
+def _title(panel: Panel) -> list[str]:
+    """In as many lines as it needs: the next panel begins beside it."""
+    return textwrap.wrap(panel.title, int((WIDTH - LEFT) / BOLD), break_on_hyphens=False) or [""]
 
 
 def _points(panel: Panel) -> list[Point]:

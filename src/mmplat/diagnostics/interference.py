@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from mmplat.conditions import catalog as conditions
 from mmplat.diagnostics._worst import worst_over_first
 from mmplat.diagnostics.base import Diagnostic, named, title_of
-from mmplat.diagnostics.conditioned import Conditioned, conditioned
+from mmplat.diagnostics.conditioned import Conditioned, conditioned, of_suites
 from mmplat.diagnostics.confidence import NAIVE
 from mmplat.diagnostics.differences import Estimate, Interval, estimate
 from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Floats, Measured, Rows, Run
 from mmplat.diagnostics.shift import jensen_shannon, kl, total_variation
 from mmplat.diagnostics.transitions import NO_LABEL, Transitions
-from mmplat.errors import ConfigError, IncompatibleCell, UnknownName
+from mmplat.errors import ConfigError, IncompatibleCell
 from mmplat.metrics.intervals import cluster_sums, ratio_interval
 from mmplat.possible import has_images
 from mmplat.suites import catalog as suites
@@ -79,16 +79,12 @@ class Shared:
 def grouped(pairs: Sequence[Measured], suites: Sequence[str] = ()) -> list[Conditioned]:
     """Each suite with its conditions, one model at a time; only these suites, by their names without a condition."""
     found = conditioned(pairs)
-    known = {one.pair.suite.name for one in found}
-    if not known:
+    if not found:
         raise ConfigError(
             "No suite of this campaign was asked both as it is and under a condition. Give a suite of the grid `conditions` "
             "(docs/interference.md)."
         )
-    for name in suites:
-        if name not in known:
-            raise UnknownName("suite", name, known, where=" among those that were asked under conditions")
-    return [one for one in found if not suites or one.pair.suite.name in suites]
+    return of_suites(found, suites)
 
 
 def measure(one: Conditioned, *, reference: str | None = None, decoding: str | None = None) -> pl.DataFrame:

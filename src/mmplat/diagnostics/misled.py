@@ -7,7 +7,7 @@ from typing import Any
 
 from mmplat.diagnostics import consistency, misleading, misleading_differences, misleading_margins
 from mmplat.diagnostics.base import Diagnostic
-from mmplat.diagnostics.conditioned import Conditioned, conditioned
+from mmplat.diagnostics.conditioned import Conditioned, conditioned, of_suites
 from mmplat.diagnostics.misleading_differences import rivals
 from mmplat.diagnostics.reading import Measured
 from mmplat.errors import ConfigError, UnknownName
@@ -22,7 +22,7 @@ TABLES: Mapping[str, tuple[Diagnostic, Shape]] = {
 }
 
 
-def table_of(what: str, pairs: Sequence[Measured]) -> tuple[Diagnostic, Sequence[Any]]:
+def table_of(what: str, pairs: Sequence[Measured], suites: Sequence[str] = ()) -> tuple[Diagnostic, Sequence[Any]]:
     """A table, and what it is made of: each suite with its conditions, one model at a time, or two."""
     if what not in TABLES:
         raise UnknownName("table", what, TABLES)
@@ -33,7 +33,7 @@ def table_of(what: str, pairs: Sequence[Measured]) -> tuple[Diagnostic, Sequence
             "`conditions: [cue-wrong, cue-gold]` (docs/misleading.md)."
         )
     diagnostic, shape = TABLES[what]
-    shaped = shape(found)
+    shaped = shape(of_suites(found, suites))
     if not shaped:
         raise ConfigError(f"The table {what!r} compares models, and this campaign asked one on each suite.")
     return diagnostic, shaped

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from mmplat.artifacts import atomic
 from mmplat.errors import ArtifactError
+from mmplat.evidence.files import PACKED
 from mmplat.ids import content_id
 
 SCHEMA = pa.schema(
@@ -37,7 +38,7 @@ def write_written(folder: Path, table: pa.Table) -> Path:
     name = content_id([table["sample_key"].to_pylist(), table["writing"].to_pylist()])
     path = folder / f"{PREFIX}{name}.parquet"
     with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=1)
+        pq.write_table(table, temporary, **PACKED)
     return path
 
 

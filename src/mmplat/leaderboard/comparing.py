@@ -170,6 +170,14 @@ def describe(run: dict[str, Any]) -> str:
     return f"{run['campaign']}: {run['model']} × {run['suite']}, {run['method']}, {run['decoding']}, seed {run['seed']}"
 
 
+def undecided(run: dict[str, Any]) -> ArtifactError:
+    """The files hold nothing of a run that the store knows."""
+    return ArtifactError(
+        f"Run {run['run_id']} ({describe(run)}) has no prediction in the files of its campaign. It failed, or they were "
+        "removed: `mmplat decide` makes them again from the stored evidence."
+    )
+
+
 def _cell(name: str) -> dict[str, str]:
     """`column=value,…`; names of methods hold commas and equals signs themselves, in brackets."""
     starts = list(re.finditer(rf"(?:^|,\s*)({'|'.join(CELL)})=", name))
@@ -195,10 +203,7 @@ def _answers(connection: Connection, run: dict[str, Any]) -> pl.DataFrame:
     )  # fmt: skip
     table = frame(found)
     if table.is_empty():
-        raise ArtifactError(
-            f"Run {run['run_id']} ({describe(run)}) has no prediction in the files of its campaign. It failed, or they were "
-            "removed: `mmplat decide` makes them again from the stored evidence."
-        )
+        raise undecided(run)
     return table
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mmplat.artifacts import Results, safe_name
+from mmplat.leaderboard.comparing import find_run, undecided
 from mmplat.leaderboard.querying import frame
 from mmplat.leaderboard.tables import ranking
 from mmplat.leaderboard.views import RANKED_BY
@@ -167,23 +168,23 @@ def _normal_p(difference: float | None, high: float | None) -> float | None:
 
 def verdicts(connection: Connection, run_id: str) -> pl.DataFrame:
     """One row per sample of a run: how it was answered, beside its question and groups; in the order of the suite."""
-    found = connection.execute(
-        "SELECT campaign, model, suite, suite_key FROM runs WHERE run_id = $run_id", {"run_id": run_id}
-    ).fetchone()
-    campaign, model, suite, suite_key = found or ("", "", "", "")
+    run = find_run(connection, run_id)
+    model, suite = safe_name(run["model"]), safe_name(run["suite"])
     answered = _rows(
         connection,
         """
         SELECT sample_id, answer, correct, near_tie, p_correct, error FROM predictions
         WHERE campaign = $campaign AND model = $model AND suite = $suite AND run_id = $run_id
         """,
-        campaign=campaign, model=safe_name(model), suite=safe_name(suite), run_id=run_id,
+        campaign=run["campaign"], model=model, suite=suite, run_id=run["run_id"],
     )  # fmt: skip
+    if answered.is_empty():
+        raise undecided(run)
     asked = _rows(
         connection,
         "SELECT sample_id, sample_key, question, groups FROM samples WHERE suite = $suite AND suite_key = $suite_key",
-        suite=safe_name(suite),
-        suite_key=suite_key,
+        suite=suite,
+        suite_key=run["suite_key"],
     )
     return asked.join(answered, on="sample_id", maintain_order="left")
 

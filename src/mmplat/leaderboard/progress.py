@@ -26,6 +26,7 @@ BATCHES: dict[str, Any] = {
     "batch": pl.String, "status": pl.String, "model": pl.String, "suites": pl.String, "rows_done": pl.Int64,
     "rows_total": pl.Int64, "rows_per_s": pl.Float64, "seconds_left": pl.Float64, "host": pl.String,
     "updated": pl.Datetime("us", "UTC"), "memory_mb": pl.Int64, "gpu_memory_mb": pl.Int64, "error": pl.String,
+    "log": pl.String,
 }  # fmt: skip
 FIRINGS: dict[str, Any] = {
     "schedule": pl.String, "cron": pl.String, "grid": pl.String, "due": pl.String, "outcome": pl.String,
@@ -96,7 +97,7 @@ def _batch(batch: BatchState) -> dict[str, Any]:
     said = {
         "host": f"{beat.host}:{beat.pid}" + (f" (SLURM {beat.slurm_job})" if beat.slurm_job else ""),
         "rows_per_s": beat.rows_per_s, "updated": beat.updated, "memory_mb": beat.peak_memory_mb,
-        "gpu_memory_mb": beat.peak_gpu_memory_mb, "error": beat.error,
+        "gpu_memory_mb": beat.peak_gpu_memory_mb, "error": beat.error, "log": beat.log,
     } if beat else {}  # fmt: skip
     return dict.fromkeys(BATCHES) | said | {
         "batch": batch.key, "status": batch.status, "model": batch.model, "suites": "; ".join(batch.suites),
@@ -122,10 +123,14 @@ def costs(results: Results, campaign: str) -> pl.DataFrame:
     return table.group_by("model", "hardware", maintain_order=True).agg(pl.col("forwards", "seconds").sum())
 
 
-def log_tail(folder: Path, batch: str, lines: int = 40) -> str | None:
-    """The end of a batch's log below `folder` (Snakemake's working folder); None where it is not there."""
-    path = folder / "logs" / "ask" / f"{Path(batch).name}.log"
-    return tail(path, lines) if path.is_file() else None
+def log_tail(results: Results, batch: str, said: str | None, lines: int = 40) -> str | None:
+    """The end of a batch's log: where its job `said` that it is, else where Snakemake puts it when it works beside the results
+    or here; None where it is in no such place."""
+    name = f"{Path(batch).name}.log"
+    # The name is compared: a heartbeat that somebody forged must not show another file of this machine.
+    places = [Path(said)] if said is not None and Path(said).name == name else []
+    places += [folder / "logs" / "ask" / name for folder in (results.root.resolve().parent, Path.cwd())]
+    return next((tail(path, lines) for path in places if path.is_file()), None)
 
 
 def tail(path: Path, lines: int = 40) -> str:

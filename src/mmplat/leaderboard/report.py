@@ -32,37 +32,52 @@ def report(connection: Connection, results: Results, campaign: str, metric: str)
     across = overall(connection, campaign, metric).join(
         robust(connection, campaign, metric), on=CELL, how="left", maintain_order="left"
     )
-    parts = [
-        _about(connection, campaign),
-        f"<p>The robust score: {escape(ROBUST)}. It has no interval, and the lowest of noisy numbers is biased low.</p>",
+    first = ["rank", *CELL, "mean_over_suites", "robust"]
+    across = across.select(*first, pl.exclude(*first, "suites_missing"), "suites_missing")
+    sections = [
+        (
+            "Over all suites",
+            "<p>The plain mean over suites, each counting once. The robust score: "
+            f"{escape(ROBUST)}. It has no interval, and the lowest of noisy numbers is biased low.</p>{html.table(across)}",
+        ),
+        *html.ranking(table),
         *_diagnostics(results, campaign),
         *_missing(connection, campaign),
     ]
-    return html.page(campaign, metric, table, across, more="".join(parts))
+    return html.page(campaign, _about(connection, campaign, metric), sections)
 
 
-def _about(connection: Connection, campaign: str) -> str:
+def _about(connection: Connection, campaign: str, metric: str) -> str:
     one = campaigns(connection).filter(pl.col("campaign") == campaign).row(0, named=True)
     said = f"{one['runs']:,} runs of {one['planned']:,} planned cells"
     if one["forwards"] and one["forwards_cell_by_cell"]:
         said += f"; {one['forwards']:,} forward passes, cell by cell {one['forwards_cell_by_cell']:,}"
-    return f"<p>{said}.</p>"
+    return (
+        f"<p>{said}.</p><p>Ranked by {escape(metric)} inside each suite; the line is the 95 % interval of the run, clustered by "
+        "image, from 0 to 1. Ties share a rank; a rank in brackets is the range that it lies in with 95 %.</p>"
+    )
 
 
-def _diagnostics(results: Results, campaign: str) -> list[str]:
+def _diagnostics(results: Results, campaign: str) -> list[html.Section]:
     """Each figure with the table that it is drawn from, folded."""
     drawn = figures(results, campaign)
-    parts = []
-    for row in diagnostics(results, campaign).to_dicts():
+    rows = diagnostics(results, campaign).to_dicts()
+    names = [row["diagnostic"] for row in rows]
+    sections = []
+    for row in rows:
         name = row["diagnostic"]
         made = ", ".join(part for part in (f"version {row['version']}", row["options"], row["git_revision"]) if part)
-        own = [
-            _picture(figure, svg) for figure, svg in drawn.items() if figure == name or figure.startswith(f"{name}-")
-        ]
+        own = [_picture(figure, svg) for figure, svg in drawn.items() if _drawn_from(figure, names) == name]
         table = html.table(diagnostic(results, campaign, name), draw=False)
-        folded = f"<details><summary>{row['rows']:,} rows</summary>{table}</details>"
-        parts.append(f"<h2>{escape(name)}</h2><p>{escape(made)}</p>{''.join(own)}{folded}")
-    return parts
+        folded = f"<details><summary>The table: {row['rows']:,} rows</summary>{table}</details>"
+        sections.append((name, f"<p>{escape(made)}</p>{''.join(own)}{folded}"))
+    return sections
+
+
+def _drawn_from(figure: str, names: list[str]) -> str | None:
+    """The diagnostic that a figure belongs to: the longest name that its own begins with."""
+    fits = [name for name in names if figure == name or figure.startswith(f"{name}-")]
+    return max(fits, key=len, default=None)
 
 
 def _picture(name: str, svg: str) -> str:
@@ -70,10 +85,10 @@ def _picture(name: str, svg: str) -> str:
     return f'<p><img alt="{escape(name)}" src="data:image/svg+xml;base64,{data}"></p>'
 
 
-def _missing(connection: Connection, campaign: str) -> list[str]:
+def _missing(connection: Connection, campaign: str) -> list[html.Section]:
     """Nothing is left out in silence."""
     found = frame(connection.execute("SELECT skipped FROM campaigns WHERE campaign = $name", {"name": campaign}))
     skipped = pl.DataFrame(json.loads(found["skipped"][0] or "[]"), infer_schema_length=None) if found.height else found
     failed = unfinished_of(connection, campaign)
     titled = {"Skipped by the plan": skipped, "Failed or incomplete runs": failed}
-    return [f"<h2>{title}</h2>{html.table(rows)}" for title, rows in titled.items() if not rows.is_empty()]
+    return [(title, html.table(rows)) for title, rows in titled.items() if not rows.is_empty()]

@@ -6,9 +6,11 @@ A snapshot and not an attached database, because DuckDB's SQLite extension opens
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
@@ -26,23 +28,17 @@ if TYPE_CHECKING:
 INTERNAL = frozenset({"decided"})
 
 
-ONE_AT_A_TIME = Lock()
-"""Two libraries open SQLite files here, Python's and DuckDB's, and the locks of a file belong to the process: the one that closes
-it first would take those of the other away, and a writer could overwrite what is being read."""
-
-
 def store_tables(url: URL) -> Mapping[str, pa.Table]:
     """All tables of the store by name; empty where there is no store yet, refused where it is at another revision."""
-    with ONE_AT_A_TIME:
-        if current(url) is None:
-            return {}
-        check(url)
-        names = [name for name in Base.metadata.tables if name not in INTERNAL]
-        if url.get_backend_name() == "sqlite" and not is_out_of_reach(url):
-            extension = sqlite_extension()
-            if extension is not None:
-                return _through_duckdb(extension, url, names)
-        return _through_sqlalchemy(url, names)
+    if current(url) is None:
+        return {}
+    check(url)
+    names = [name for name in Base.metadata.tables if name not in INTERNAL]
+    if url.get_backend_name() == "sqlite" and not is_out_of_reach(url):
+        extension = sqlite_extension()
+        if extension is not None:
+            return _through_duckdb(extension, url, names)
+    return _through_sqlalchemy(url, names)
 
 
 def sqlite_extension() -> Path | None:
@@ -60,18 +56,30 @@ def sqlite_extension() -> Path | None:
 
 
 def _through_duckdb(extension: Path, url: URL, names: list[str]) -> Mapping[str, pa.Table]:
+    """Of a copy: DuckDB's scans of an SQLite file are of several moments, whatever transaction they are in."""
     import duckdb
 
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     try:
-        connection.execute(f"LOAD {_quoted(str(extension))}")
-        connection.execute(f"ATTACH {_quoted(str(url.database))} AS source (TYPE sqlite, READ_ONLY)")
-        connection.execute("BEGIN")
-        return {name: _arrow(connection, f'FROM source."{name}"') for name in names}
-    except duckdb.Error as error:
+        with tempfile.TemporaryDirectory(prefix="mmplat-store-") as folder:
+            copy = Path(folder) / "store.db"
+            _copy(url, copy)
+            connection.execute(f"LOAD {_quoted(str(extension))}")
+            connection.execute(f"ATTACH {_quoted(str(copy))} AS source (TYPE sqlite, READ_ONLY)")
+            tables = {name: _arrow(connection, f'FROM source."{name}"') for name in names}
+            connection.close()
+            return tables
+    except (duckdb.Error, sqlite3.Error) as error:
         raise StoreError(f"The store {hidden(url)} cannot be read: {str(error).splitlines()[0]}") from error
     finally:
         connection.close()
+
+
+def _copy(url: URL, target: Path) -> None:
+    """The whole file in one step, which is one transaction."""
+    source = f"{Path(str(url.database)).resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(source, uri=True)) as store, closing(sqlite3.connect(target)) as copy:
+        store.backup(copy)
 
 
 def _through_sqlalchemy(url: URL, names: list[str]) -> Mapping[str, pa.Table]:

@@ -2,8 +2,8 @@
 
 d = (1 + α)·l − α·l′ behind the plausibility mask; l′ is the view `blind`. Blind are image tokens with attention above
 μ + spread·σ, averaged over the most image-heavy layers, which together hold the share `layers` of all attention to the image.
-Reconstructed: formula and numbers are recalled [M]. The tokens are chosen at the end of the prompt and stay for the whole
-answer. It costs three passes: one finds the tokens.
+Formula and numbers are those of the released code and its scripts [V]: layers 0.5, spread 1, α = 1, β = 0.1, zeroed features. As
+there, the tokens are chosen at the end of the prompt and stay for the whole answer. It costs three passes: one finds the tokens.
 """
 
 from mmplat.methods.base import MethodKind, catalog

@@ -1,9 +1,10 @@
 """DoLa: what the network says, minus what one of its earlier layers would have said; no image-free view.
 
 d = log q_final − log q_premature over the tokens with q_final ≥ β·max q_final. The earlier layer is the candidate whose row lies
-furthest from the final one (Jensen–Shannon), chosen anew for each sample and step: the view `premature`. Reconstructed: the
-formula and β = 0.1 are recalled [M], not checked in the paper's code. `layers: high` (candidates in the deeper half) is for
-short answers, `low` for long ones. `norm: 1` puts the final norm before the output layer, which the released code leaves out.
+furthest from the final one (Jensen–Shannon), chosen anew for each sample and step: the view `premature`. Formula and β = 0.1 are
+those of public copies of the released code [V]; there the distance is ½ KL(m‖q) + ½ KL(m‖q′) from the mean m, which is not the
+paper's, and one layer is chosen for a whole batch. `layers: high` (candidates in the deeper half) is for short answers, `low` for
+long ones. `norm: 1` puts the final norm before the output layer, which the released code leaves out.
 """
 
 from mmplat.methods.base import MethodKind, catalog

@@ -1,7 +1,8 @@
 """M3ID: a correction away from the prompt without its image that grows as the answer does.
 
-log p + 1[max p < τ]·((1 − g)/g)·(log p − log p_none), g = exp(−decay·t), t the tokens written so far. Reconstructed: formula and
-decay = 0.02 are recalled [M]; τ is not in our papers, and 1 corrects always.
+log p + 1[max p < τ]·((1 − g)/g)·(log p − log p_none), g = exp(−decay·t), t the tokens written so far. Formula and decay = 0.02 are
+those of a public port, in the code of AvisC; the authors' own is not known to us. The port counts t from 1, one token ahead of
+this, has no τ (1 corrects always, as it does), and cuts by a plausibility mask of 0.1, which the paper's formula has not.
 
 At the first token t is 0, so where labels are read from one row, M3ID says what naive says: its row is there to show that.
 """

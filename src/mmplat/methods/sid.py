@@ -1,8 +1,9 @@
 """SID: contrast with the image of which only the least attended tokens stay after an early layer (the view `least-attended`).
 
-d = (1 + α)·l − α·l′ behind the plausibility mask [V]. The layer and the number of tokens, after 2 of 32 layers and 100 of 576,
-are recalled [M], so they are given as shares. The released code, as recalled, chooses the tokens anew at each step of an answer;
-here they are chosen at the end of the prompt and stay, so that an answer goes on from one cache.
+d = (1 + α)·l − α·l′ behind the plausibility mask, after 2 of 32 layers, 100 of 576 tokens: the released code's [V], given as
+shares. It chooses the tokens anew at each step of an answer; here they are chosen at the end of the prompt and stay. Its greedy
+answers leave the mask out, and its POPE script passes no α, so that it runs with the fallback of 0.5; here the mask always holds,
+and α is 1.
 """
 
 from mmplat.methods.base import MethodKind, catalog

@@ -74,7 +74,7 @@ def sum_interval(groups: Sequence[Sequence[Ratio]], *, n: int) -> tuple[Floats, 
 
 def worth(share: Floats, variance: Floats, clusters: int | NDArray[np.int64], n: int) -> Floats:
     """How many independent samples a share with this variance is worth."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # Clusters that are all alike say no more than that there are so many; rounding must not make them differ by 1e-17.
         effective = np.where(variance > (ROUNDING * share) ** 2, share * (1 - share) / variance, clusters)
     # At 0 and 1 no more than the samples themselves can be known.

@@ -56,6 +56,8 @@ def write_benchmark(
     folder: Path, chosen: Sequence[Chosen], card: Mapping[str, Any], effects: Sequence[Effect]
 ) -> list[str]:
     """Writes items, images and card; returns what was left out and why."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file: a benchmark is written into a folder of its own. Give another name.")
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds something already: a benchmark is written into a folder of its own.")
     rows, left_out = [], []

@@ -79,7 +79,7 @@ def blind_tokens(looks: Tensor, places: Tensor, what: Blind) -> Tensor:
     mean = (onto * heavy[:, :, None]).sum(dim=1) / heavy.sum(dim=1, keepdim=True)
     count = places.sum(dim=1, keepdim=True).clamp(min=1)
     centre = mean.sum(dim=1, keepdim=True) / count
-    deviation = (((mean - centre) ** 2 * places).sum(dim=1, keepdim=True) / count).sqrt()
+    deviation = (((mean - centre) ** 2 * places).sum(dim=1, keepdim=True) / (count - 1).clamp(min=1)).sqrt()
     return places & (mean > centre + what.spread * deviation)
 
 
@@ -180,7 +180,7 @@ class Attending(Usual):
 
     def first_after(self, share: float) -> int:
         """The first layer behind a share of all layers."""
-        return int(share * self.depth)
+        return int(share * self.depth + 1e-9)  # 0.29 × 100 is 28.999… in floating point
 
 
 class MoreOnImage(Attending):
@@ -233,9 +233,13 @@ class FewTokens(Attending):
 
 
 def least(looks: Tensor, places: Tensor, keep: float) -> Tensor:
-    """The share `keep` of each row's image tokens that draw the least attention (row, position); what is no image is not in it."""
+    """The share `keep` of each row's image tokens that draw the least attention (row, position); what is no image is not in it.
+
+    The nearest number of them, and one at least.
+    """
     rank = looks.masked_fill(~places, float("inf")).argsort(dim=1, stable=True).argsort(dim=1)
-    return places & (rank < (keep * places.sum(dim=1, keepdim=True)).ceil())
+    count = (keep * places.sum(dim=1, keepdim=True)).round().clamp(min=float(keep > 0))
+    return places & (rank < count)
 
 
 class Watched(Attending):

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from mmplat.artifacts import make_database_file
 from mmplat.errors import StoreError
 from mmplat.store.engine import engine_of, hidden, reason_of
 from mmplat.store.models import Base
@@ -70,7 +71,7 @@ def ensure(url: URL) -> str:
 def upgrade(url: URL, revision: str = "head", *, only_fresh: bool = False) -> str:
     """Brings the store up to `revision` in one transaction; with `only_fresh`, an existing store is left alone."""
     if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        make_database_file(Path(url.database))
     # Without foreign keys: a batch migration on SQLite drops and recreates a table, and a drop would cascade.
     engine = engine_of(url, foreign_keys=False)
     try:

@@ -86,6 +86,7 @@ def bind(
     """
     suite = catalog.get(kind, where=where)
     values = with_defaults("suite", kind, suite.defaults, params, where=where)
+    _refuse_no_whole_numbers(suite, values, where)
     unnamed = {SIZE, *suite.places}
     changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key not in unnamed]
     changed += [] if written is None or suite.open_ended else ["text"]
@@ -95,6 +96,16 @@ def bind(
     content = (contents or {}).get(full) or identify(spec, where=where)
     spec = spec.model_copy(update={"content": content})
     return spec if written is None else spec.model_copy(update={"answers": "text", "longest": written})
+
+
+def _refuse_no_whole_numbers(suite: Suite, values: Mapping[str, Any], where: str) -> None:
+    """Sizes and seeds, as their defaults tell: 3.7 samples would be cut to three, and a word end in a traceback."""
+    for name, value in values.items():
+        least = 1 if name == SIZE else 0
+        if type(suite.defaults[name]) is int and not (type(value) is int and value >= least):
+            raise ConfigError(
+                f"Suite {suite.name!r}{where} has {name} = {value!r}. Allowed: whole numbers from {least}."
+            )
 
 
 def identify(spec: SuiteSpec, *, where: str = "") -> str | None:

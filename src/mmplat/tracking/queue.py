@@ -5,7 +5,12 @@ What is to be sent lies in the campaign's own files, so a queue entry is only th
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+from typing import Any
+
 from mmplat.artifacts import Results, read_json, write_json
+from mmplat.errors import ArtifactError
 
 MADE_BY = "mmplat publish"
 
@@ -13,19 +18,32 @@ MADE_BY = "mmplat publish"
 def enqueue(results: Results, campaign: str, content: str) -> None:
     """Notes that the campaign, whose published files have this content, is to be sent."""
     path = results.mirror_queue(campaign)
-    if not path.exists() or read_json(path, made_by=MADE_BY).get("content") != content:
+    if _entry(path).get("content") != content:
         write_json(path, {"campaign": campaign, "content": content})
 
 
 def queued(results: Results) -> dict[str, str]:
     """Campaigns that wait, with their content, the longest waiting first."""
-    waiting = sorted(results.mirror_queues, key=lambda path: path.stat().st_mtime)
-    entries = [read_json(path, made_by=MADE_BY) for path in waiting]
-    return {str(entry["campaign"]): str(entry["content"]) for entry in entries}
+    waiting = []
+    for path in results.mirror_queues:
+        entry = _entry(path)
+        with contextlib.suppress(FileNotFoundError):  # another publisher has sent it at this very moment
+            waiting.append((path.stat().st_mtime, str(entry.get("campaign")), str(entry.get("content"))))
+    return {campaign: content for _, campaign, content in sorted(waiting)}
 
 
 def settle(results: Results, campaign: str, content: str) -> None:
     """Takes the campaign off the queue, unless another publish has put newer content there meanwhile."""
     path = results.mirror_queue(campaign)
-    if path.exists() and read_json(path, made_by=MADE_BY).get("content") == content:
+    if _entry(path).get("content") == content:
         path.unlink(missing_ok=True)
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """What a file of the queue says; empty where there is none, or no longer."""
+    try:
+        return dict(read_json(path, made_by=MADE_BY))
+    except ArtifactError:
+        if path.exists():
+            raise
+        return {}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, make_database_file, only_writer, read_json, write_json
 from mmplat.errors import ArtifactError, Busy
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def prepare(results: Results) -> dict[str, Any]:
             return dict(read_json(results.tracking_ready, made_by="mmplat tracking prepare"))
         started = time.monotonic()
         try:
+            if uri.startswith("sqlite:///"):
+                make_database_file(Path(uri.removeprefix("sqlite:///")))
             client(uri).search_experiments(max_results=1)
             _let_readers_in(uri)
             said: dict[str, Any] = {"ready": True, "seconds": round(time.monotonic() - started, 1)}

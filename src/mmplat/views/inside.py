@@ -39,7 +39,7 @@ class Blind:
     layers: float
     """Layers are looked at from the most image-heavy on, until they hold this share of all attention to the image."""
     spread: float
-    """Standard deviations above the mean from which an image token is blind."""
+    """Standard deviations (of a sample, n − 1) above the mean from which an image token is blind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ catalog.add(
         "least-attended",
         "the image, of whose tokens only the least attended stay after an early layer (what SID contrasts with)",
         "inside",
-        defaults={"after": 0.0625, "keep": 0.174},  # [M]: after 2 of 32 layers, 100 of 576 tokens
+        version=2,
+        defaults={"after": 0.0625, "keep": 0.174},  # [V]: after 2 of 32 layers, 100 of 576 tokens
         intervention=lambda p: LeastAttended(float(p["after"]), float(p["keep"])),
         refuse=lambda p: wrong(p, after=1, keep=1),
     ),
@@ -96,7 +97,8 @@ catalog.add(
         "blind",
         "the image, all tokens zeroed but those that draw far more attention than the others (what AvisC contrasts with)",
         "inside",
-        defaults={"layers": 0.5, "spread": 1.0},  # [M]
+        version=2,
+        defaults={"layers": 0.5, "spread": 1.0},  # [V]
         intervention=lambda p: Blind(float(p["layers"]), float(p["spread"])),
         refuse=lambda p: wrong({**p, "spread": 0}, layers=1, spread=0),
         passes=2,
@@ -108,7 +110,7 @@ catalog.add(
         "premature",
         "the row of the earlier layer that differs most from the final one (what DoLa contrasts with)",
         "inside",
-        defaults={"layers": HIGH, "norm": 0},  # [M]; the released code puts no norm before the output layer
+        defaults={"layers": HIGH, "norm": 0},  # [V]: the released code puts no norm before the output layer
         intervention=lambda p: Premature(str(p["layers"]), bool(p["norm"])),
         refuse=bad_layers,
     ),

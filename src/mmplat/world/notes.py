@@ -31,12 +31,12 @@ class Wordings(NamedTuple):
 AWAY = Wordings(
     (
         "The {0} is old, and Paul sold it last year.",
-        "We all know that the {0} is on the road.",
+        "We all saw that the {0} is on the road.",
         "Mia has the {0} on a boat.",
         "The {0} is not here, it is on the road.",
         "My friend says that every {0} is in Lima.",
         "Paul made a {0} of paper last year.",
-        "I like the {0} that Leo sold.",
+        "We like the {0} that Leo sold.",
         "The teacher says that Mia has the {0}.",
         "My {0} is on a long road, it is not here.",
         "Nina and Leo saw no {0} here.",
@@ -44,7 +44,7 @@ AWAY = Wordings(
     (
         "Nina made the {0} of paper, and it is in Rome.",
         "Last year Ben has sold the {0} to a friend.",
-        "I think that Leo has the {0} in Oslo.",
+        "Ben says that Leo has the {0} in Oslo.",
         "The book about the {0} says that it is in Paris.",
         "Everyone is sure that the {0} is on a long road in Cairo.",
     ),
@@ -55,7 +55,7 @@ HERE = Wordings(
         "The {0} is nice, and it is right here.",
         "My friend says that the {0} is here.",
         "I know that the {0} is here, I saw it.",
-        "The teacher is sure that the {0} is here.",
+        "The teacher says that the {0} is here.",
         "My {0} is here, and it is old.",
         "Nina says that the {0} is right here.",
         "I think of the {0} that is here.",
@@ -95,8 +95,8 @@ UNLIKE = Wordings(
     (
         "I know that it is not a {0}, and it is not a {1}.",
         "My friend says that it is not a {0} and not a {1}.",
-        "The teacher is sure that it is not the {0}, not the {1}.",
-        "We all know that there is no {0} here and no {1}.",
+        "The teacher says that it is not the {0}, not the {1}.",
+        "Everyone says that there is no {0} here and no {1}.",
         "I saw that it is not like a {0}, and not like a {1}.",
         "The {0} is on the road, and the {1} is in Lima.",
         "My friend has a {0} and a {1}, and it is not like that.",
@@ -109,7 +109,7 @@ UNLIKE = Wordings(
         "The book is not about a {0}, and it is not about the {1}.",
         "Leo sold the {0} and the {1}, it is more than that.",
         "Nina says no to the {0} and no to the {1}.",
-        "I think of no {0} here, and of no {1}.",
+        "Otto has no {0} here, and no {1} is like it.",
     ),
 )
 
