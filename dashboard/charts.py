@@ -39,7 +39,7 @@ SIDE_BY_SIDE = 4
 TOLD = {
     "method": "method", "decoding": "decoding", "seed": "seed", "value": "value", "interval": "95 % interval",
     "difference": "difference from naive", "difference_interval": "95 % interval, paired", "n": "n",
-    "significance": "significance", "unparsed": "unparsed", "note": "note",
+    "p_holm": "p (Holm)", "unparsed": "unparsed", "note": "note",
 }  # fmt: skip
 
 
@@ -292,7 +292,7 @@ def heatmap(cells: pl.DataFrame, *, methods: list[str], decodings: list[str], di
 
 def _told(cells: pl.DataFrame) -> pl.DataFrame:
     """What a tooltip tells, as text: Vega would say "null" of a cell that has no number."""
-    forms = {"value": ".4f", "difference": "+.4f", "n": ",", "unparsed": ".1%", "seed": "d"}
+    forms = {"value": ".4f", "difference": "+.4f", "p_holm": ".4f", "n": ",", "unparsed": ".1%", "seed": "d"}
     texts = [
         pl.Series(name, ["–" if each is None else f"{each:{form}}" for each in cells[name]], dtype=pl.String)
         for name, form in forms.items()

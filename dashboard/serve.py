@@ -32,8 +32,8 @@ def warm() -> None:
 
 
 def main() -> None:
-    # Streamlit looks for .streamlit/config.toml in the working folder, puts this folder on the path, reads the options, imports
-    # this file by its name, and serves the `app` that it finds there.
+    # Streamlit puts this folder on the path, reads the options and .streamlit/config.toml here, imports this file by its name, and
+    # serves the `app` that it finds.
     from streamlit.web import cli
 
     sys.argv = ["streamlit", "run", __file__, *sys.argv[1:]]

@@ -126,11 +126,9 @@ def choose(
     """A select box whose value is shareable and goes along from page to page."""
     key = f"choose {name}"
     wanted = _from_address(label, name, options)
-    if wanted is not None:
-        st.session_state[key] = wanted[0]
-    elif st.session_state.get(key) not in options:
-        kept = [value for value in _kept(name) if value in options]
-        st.session_state[key] = kept[0] if kept else default if default in options else options[0]
+    known = [*(wanted or []), st.session_state.get(key), *_kept(name), default, options[0]]
+    # Set whatever it was: a box with other options is another one for Streamlit, and would begin with the first of them.
+    st.session_state[key] = next(value for value in known if value in options)
     value: str = st.selectbox(literal(label), options, key=key, help=help)
     keep(name, value)
     return value

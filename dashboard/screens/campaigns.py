@@ -62,7 +62,7 @@ def show() -> None:
 def overview() -> None:
     """Read anew every few seconds, alone: heartbeats change faster than the store."""
     table = progress.overview(shared.results())
-    done = table.with_columns(done=pl.col("rows_done") / pl.col("rows_total"))
+    done = table.with_columns(pl.col("note").fill_null(""), done=pl.col("rows_done") / pl.col("rows_total"))
     columns = [
         "campaign",
         "state",
@@ -79,7 +79,7 @@ def overview() -> None:
         "note",
     ]
     quiet = {name for name in ("rows_per_s", "running") if not done[name].fill_null(0).sum()}
-    quiet |= {name for name in ("expected_end", "note") if not done[name].count()}
+    quiet |= {name for name in ("expected_end", "note") if not table[name].count()}
     shown = done.select([name for name in columns if name not in quiet])
     st.dataframe(shown, hide_index=True, column_config=listing.looks_of(shown) | LOOKS)
     st.caption(f"Read anew every {EVERY.removesuffix('s')} seconds.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import charts
+import drawing
 import listing
 import polars as pl
 import shared
@@ -113,11 +114,11 @@ def show_flips(found: Contrast, address: dict[str, str]) -> None:
          "count": [found.both_right, found.broken, found.fixed, found.both_wrong]}
     )  # fmt: skip
     with left:
-        st.altair_chart(transitions(verdicts, [RIGHT, WRONG]), width="stretch")
+        show_transitions(verdicts, [RIGHT, WRONG], "verdicts")
     with right:
         answers = sorted({*found.answers["first"], *found.answers["second"]})
         if len(answers) <= charts.ROWS:
-            st.altair_chart(transitions(found.answers, answers), width="stretch")
+            show_transitions(found.answers, answers, "answers")
     looks = {"answer_first": listing.words("A answers"), "answer_second": listing.words("B answers")}
     picked = listing.show(found.flips, "flips", key=f"flips {address}", looks=looks)
     if picked is None:
@@ -126,8 +127,11 @@ def show_flips(found: Contrast, address: dict[str, str]) -> None:
         shared.link("samples", "Look at this sample", **address, sample=found.flips["sample_id"][picked])
 
 
-def transitions(table: pl.DataFrame, names: list[str]):
-    return charts.counts(table, x="second", y="first", columns=names, rows=names, x_title="B", y_title="A")
+def show_transitions(table: pl.DataFrame, names: list[str], name: str) -> None:
+    """How often A says this where B says that."""
+    drawing.draw(charts.counts(table, x="second", y="first", columns=names, rows=names, x_title="B says", y_title="A says"))
+    looks = {"first": listing.words("A says"), "second": listing.words("B says"), "count": listing.number("samples")}
+    listing.aside(table, f"compare-{name}", columns=["first", "second", "count"], looks=looks)
 
 
 def show_suites(campaign: str, first: Cell, second: Cell, metric: str) -> None:

@@ -163,6 +163,24 @@ def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) ->
     )
 
 
+def taken_over(plan: Plan, results: Results) -> str | None:
+    """Which campaign this grid would take the place of, and what would leave the leaderboard; None: it is its own, or new.
+
+    Nobody means that who copied a grid and kept its name; whoever shrinks a grid of their own does.
+    """
+    path = results.plan(plan.grid.campaign)
+    there = read_json(path, made_by="mmplat plan --write") if path.exists() else {}
+    before = {(pair["model"], pair["suite"]) for pair in there.get("pairs", [])}
+    gone = before - {(pair.model.name, pair.suite.name) for pair in plan.pairs}
+    if not gone or there.get("source") == plan.grid.source:
+        return None
+    return (
+        f"Campaign {plan.grid.campaign!r} was planned from {there.get('source')}: {len(gone)} of its {len(before)} pairs of a "
+        "model and a suite are not in this grid, and leave the leaderboard when it is published (their files stay). To keep "
+        "both, give one of the grids another `campaign`."
+    )
+
+
 def _training(model: str, key: str, results: Results) -> TrainingState:
     """Its losses have a line for each step."""
     folder = results.trained(key)

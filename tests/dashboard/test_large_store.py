@@ -1,4 +1,4 @@
-"""Every page on a store of thousands of runs: 2,200 of them here; `make large` runs the same on 11,000 and 11 million predictions."""
+"""Every page on a store of 2,200 runs; `make large` looks at the same pages of 11,000 runs and 11 million predictions."""
 
 from __future__ import annotations
 

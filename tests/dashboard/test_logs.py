@@ -32,7 +32,15 @@ def asked(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     prepare(plan.grid.suites[0], results)
     log = tmp_path / "workflow" / "logs" / "ask" / f"{plan.batches[0].key}.log"
     log.parent.mkdir(parents=True)
-    command = [sys.executable, "-m", "mmplat", "ask", str(results.batch(plan.batches[0].key)), "--results", str(results.root)]
+    command = [
+        sys.executable,
+        "-m",
+        "mmplat",
+        "ask",
+        str(results.batch(plan.batches[0].key)),
+        "--results",
+        str(results.root),
+    ]
     with log.open("wb") as stream:
         subprocess.run(command, check=True, stdout=stream, stderr=subprocess.STDOUT)
     monkeypatch.chdir(tmp_path)

@@ -115,6 +115,17 @@ def test_where_naive_is_exactly_at_chance_lean_is_undefined_and_drawn_without_it
     assert base.figure(lean.DIAGNOSTIC, drawn).startswith("<svg")
 
 
+def test_pairs_with_and_without_a_number_stand_in_one_table(made):
+    at, sure = np.arange(100), np.ones(100)
+
+    def pair(naive_right):
+        logits = {"image": sided(GOLD, naive_right, sure), "none": sided(GOLD, at < 70, sure)}
+        return made(GOLD, {NAIVE: surely(GOLD)}, logits=logits)
+
+    found = run(lean.DIAGNOSTIC, [pair(at < 50), pair(at < 90)]).table
+    assert found["lean"].is_null().to_list() == [True, False]
+
+
 def test_lean_without_a_view_without_image_is_refused_with_what_to_do(made):
     pair = made(GOLD, {NAIVE: surely(GOLD)}, logits={"image": sided(GOLD, GOLD == GOLD, np.ones(100))})
     with pytest.raises(IncompatibleCell, match=r"add `views: \[none\]`"):

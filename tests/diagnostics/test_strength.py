@@ -4,10 +4,12 @@ import json
 import shutil
 from xml.etree import ElementTree
 
+import numpy as np
 import polars as pl
 import pytest
 from builders import run_grid
 
+from mmplat.diagnostics import strength
 from mmplat.diagnostics.base import run
 from mmplat.diagnostics.reading import measured
 from mmplat.diagnostics.strength import DIAGNOSTIC, against_strength, tracking
@@ -37,6 +39,20 @@ def table(tmp_path_factory):
     results = Results(root / "results")
     run_grid(GRID.format(folder=folder), results)
     return run(DIAGNOSTIC, measured(results, "strength")).table
+
+
+def test_shares_of_few_items_are_never_certain():
+    """A type of which all three items are right is worth three items, in its accuracy and in the gap."""
+    right, wrong = np.ones(3), np.zeros(3)
+    _, low, high = strength._share(right)
+    assert (low[0], high[0]) == (pytest.approx(0.438, abs=1e-3), 1)
+    gap = strength._difference("gap", right, wrong)
+    assert gap["value"] == 1
+    assert gap["low"] == pytest.approx(1 - np.hypot(0.5615, 0.5615), abs=1e-3)
+
+
+def test_a_correlation_of_what_never_varies_is_drawn_as_undefined(table):
+    assert "r = undefined" in against_strength(table.with_columns(value=pl.lit(1.0)))
 
 
 def test_every_measure_is_there_for_every_type(table):

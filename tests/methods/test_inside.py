@@ -215,6 +215,9 @@ def test_divergence_by_hand_and_the_furthest_candidate_of_each_row():
         (4, "low", True, [2]),
         (2, "high", False, [1]),
         (32, "last", False, []),
+        (40, "high", False, list(range(20, 40, 2))),
+        (80, "high", False, list(range(60, 80, 2))),
+        (80, "low", True, list(range(2, 20, 2))),
     ],
 )
 def test_candidate_layers(depth, which, tied, expected):

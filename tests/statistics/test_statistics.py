@@ -196,6 +196,7 @@ def test_ranks_of_clear_runs_are_numbers_and_of_equal_runs_ranges():
     ease = rng.random(600)
     scores = np.stack([ease < share for share in (0.95, 0.6, 0.6, 0.2)], axis=1).astype(float)
     assert rank_ranges(*by_cluster(scores, 3)) == [(1, 1), (2, 3), (2, 3), (4, 4)]
+    assert rank_ranges(*by_cluster(scores, 3), of=[3, 0]) == [(4, 4), (1, 1)]
     noisy = (rng.random((600, 5)) < 0.7).astype(float)
     assert all(best < worst for best, worst in rank_ranges(*by_cluster(noisy, 3)))
     assert rank_ranges(*by_cluster(scores, 600)) == [(1, 4)] * 4

@@ -163,6 +163,16 @@ def test_the_command_prints_the_comparison_and_all_of_it_as_json(judged: Results
     assert said["overall"][0]["low"] <= said["overall"][0]["difference"] <= said["overall"][0]["high"]
 
 
+def test_questions_about_one_image_have_no_interval_and_say_so(results: Results, mmplat: Command) -> None:
+    run_grid(GRID.replace("180", "6"), results)
+    publish(results, "judged")
+    where = ("--results", str(results.root))
+    assert "[unknown: one cluster]" in mmplat("compare", NAIVE, VDD, *where).out.decode()
+    assert "design effect none" in mmplat("compare", NAIVE, NAIVE, *where).out.decode()
+    gate = mmplat("gate", "--baseline", NAIVE, "--candidate", VDD, "--margin", "0.02", *where)
+    assert (gate.code, "[unknown: one cluster] on 6 shared samples" in gate.out.decode()) == (4, True)
+
+
 def test_the_gate_has_an_exit_code_for_each_verdict(judged: Results, mmplat: Command) -> None:
     def gate(baseline: str, candidate: str, margin: str) -> Any:
         options = ["--baseline", baseline, "--candidate", candidate, "--margin", margin, "--json"]
@@ -217,12 +227,29 @@ def test_a_rank_is_a_range_that_holds_it(judged: Results, opened: duckdb.DuckDBP
     assert f"1 ({first['rank_low']}–{first['rank_high']})" in shown
 
 
-def test_ranks_have_no_range_where_there_is_no_pair(opened: duckdb.DuckDBPyConnection, monkeypatch: Any) -> None:
+def test_ranks_have_no_range_where_there_is_no_pair(opened: duckdb.DuckDBPyConnection) -> None:
     no_mean = with_rank_ranges(opened, ranking(opened, "judged", metric="f1"))
     assert no_mean["rank_low"].null_count() == no_mean.height > 0
+
+
+def test_dear_ranges_are_asked_for_and_only_the_best_have_one(
+    judged: Results, opened: duckdb.DuckDBPyConnection, mmplat: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranked = ranking(opened, "judged")
+    every = with_rank_ranges(opened, ranked)
     monkeypatch.setattr("mmplat.leaderboard.ranges.CHEAP", 100)
-    dear = with_rank_ranges(opened, ranking(opened, "judged"))
-    assert dear["rank_low"].null_count() == dear.height
+    assert with_rank_ranges(opened, ranked)["rank_low"].null_count() == ranked.height
+    assert with_rank_ranges(opened, ranked, asked_for=True).equals(every)
+    told = mmplat("leaderboard", "--results", str(judged.root))
+    assert f"{ranked['n'].sum():,} predictions would be read for them. --ranges does." in told.err
+    asked = mmplat("leaderboard", "--ranges", "--results", str(judged.root))
+    assert "--ranges" not in asked.err
+    assert f"1 ({every['rank_low'][0]}–{every['rank_high'][0]})" in asked.out.decode()
+    monkeypatch.setattr("mmplat.leaderboard.ranges.RANGED", 2)
+    some = with_rank_ranges(opened, ranked, asked_for=True)
+    best = ranked["rank"] <= 2
+    assert some.filter(best).equals(every.filter(best))
+    assert some.filter(~best)["rank_low"].count() == 0 < (~best).sum()
 
 
 def test_power_answers_from_each_side(mmplat: Command) -> None:

@@ -1,6 +1,8 @@
 """Trainings from a job to a model that is asked: killed and gone on, with adapters, refused, in a grid."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import torch
 from builders import ask_all
 from safetensors.torch import load_file
 
-from mmplat.errors import ConfigError, ModelError
+from mmplat.errors import ArtifactError, ConfigError, ModelError
 from mmplat.grid import parse_grid
 from mmplat.models import families
 from mmplat.models.identity import located
@@ -62,6 +64,22 @@ def test_a_killed_training_goes_on_to_the_very_same_weights(job_of, place, more)
     assert all(torch.equal(whole[name], weight) for name, weight in weights_of(job, place).items())
     assert again["weights"] == card["weights"]
     assert not (place.trained(job.key) / resuming.POINT).exists()
+
+
+def test_going_on_loses_no_line_when_the_disk_is_full(tmp_path, monkeypatch):
+    """The card counts its steps in these lines."""
+    losses = tmp_path / resuming.LOSSES
+    losses.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n')
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(ArtifactError, match="disk is full"):
+        patched.setattr(os, "fsync", full)
+        resuming.lines_until(tmp_path, 2)
+    assert len(losses.read_text().splitlines()) == 3
+    assert resuming.lines_until(tmp_path, 2) == [{"step": 1}, {"step": 2}]
+    assert len(losses.read_text().splitlines()) == 2
 
 
 def test_a_finished_training_is_not_trained_again(job_of, place):

@@ -1,10 +1,13 @@
 """The command line as a user meets it: real processes, exit codes, one clear line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mmplat.cli.extras import extra_of
 
 MMPLAT = str(Path(sys.executable).parent / "mmplat")
 
@@ -56,6 +59,29 @@ def test_everything_that_may_stand_in_a_grid_is_listed_with_a_line(kind):
     lines = done.stdout.splitlines()
     assert len(lines) > 2
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
+
+
+def test_a_full_disk_is_a_message_wherever_it_is_met():
+    with open("/dev/full", "w") as full:  # answers every write as a full disk does
+        done = subprocess.run([MMPLAT, "list", "methods"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.stderr.startswith("error: The disk is full ([Errno 28] No space left on device). What was finished")
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 0
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_extra_that_brings_it(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
+    done = mmplat("models", "check", "tiny", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stderr == "error: This needs the package torch: pip install 'mmplat[models]'.\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("peft", "adapters"), ("transformers.models", "models"), ("numpy", None), ("ours", None), (None, None)],
+)
+def test_an_extra_is_found_by_the_packages_that_it_brings(module, extra):
+    assert extra_of(module) == extra
 
 
 def test_a_reader_that_goes_away_is_no_error():

@@ -124,6 +124,17 @@ def test_a_group_that_is_all_right_is_worth_its_own_samples():
         assert (value[0], low[0]) == (1, pytest.approx(wilson(np.array([1.0]), np.array([float(size)]))[0][0]))
 
 
+def test_a_mean_over_groups_is_worth_little_where_one_group_is_small():
+    """All of 3 and all of 300 right: each group counts once, so it is the three that say how sure the mean is."""
+    sizes = {"rare": 3, "common": 300}
+    groups = [{"type": kind} for kind, size in sizes.items() for _ in range(size)]
+    gold = [0] * len(groups)
+    numbers = summarise([cell([YES] * len(gold), gold)], samples(gold, groups=groups), (), named=["macro_accuracy"])
+    macro = next(n for n in numbers if n.metric == "macro_accuracy")
+    assert (macro.value, macro.high) == (1, 1)
+    assert macro.low == pytest.approx(wilson(np.array([1.0]), np.array([round(4 / (1 / 3 + 1 / 300))]))[0][0])
+
+
 @pytest.mark.parametrize("probability", [0.1, 0.3, 0.7, 0.7310585786])
 def test_equal_probabilities_are_no_certainty_whatever_rounding_makes_of_their_sum(probability):
     for n in (300, 500, 777):

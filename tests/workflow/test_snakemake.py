@@ -158,6 +158,9 @@ def test_a_broken_grid_is_one_clear_error_before_anything_runs(tmp_path):
     assert done.returncode != 0
     assert "Unknown method 'naiv'" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+    slip = snakemake(tmp_path, grid, "gird=other.yaml")
+    assert "Unknown setting 'gird' behind --config. Did you mean 'grid'?" in slip.stderr + slip.stdout
+    assert slip.returncode != 0
     assert not (tmp_path / "results").exists()
 
 

@@ -3,19 +3,31 @@ from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from mmplat.artifacts import results as results_folder, safe_name
 from mmplat.batching import resource, resources_of
-from mmplat.errors import MmplatError
+from mmplat.campaign import taken_over
+from mmplat.errors import MmplatError, UnknownName
 from mmplat.grid import load_grid
 from mmplat.plan import plan_for, write_plan
 
+SETTINGS = ("grid", "results", "minutes_per_job", "accelerate")
 GRID = config.get("grid", "config/grid.yaml")
 RESULTS = results_folder(config.get("results"))
 try:
+    for (
+        setting
+    ) in (
+        config
+    ):  # with a slip of the pen, another grid would be run than the one that is meant
+        if setting not in SETTINGS:
+            raise UnknownName("setting", setting, SETTINGS, where=" behind --config")
     PLAN = plan_for(load_grid(Path(GRID)), RESULTS, config.get("minutes_per_job"))
 except MmplatError as error:
     raise WorkflowError(str(error)) from None
+if warning := taken_over(PLAN, RESULTS):
+    logger.warning(warning)
 PLAN_FILE = write_plan(PLAN, RESULTS)
 NAME = PLAN.grid.campaign
 LOGS = Path("logs") / safe_name(NAME)

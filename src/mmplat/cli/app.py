@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a verb's module, so that `mmplat
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -43,6 +44,7 @@ from mmplat.cli import (
     verify,
     world,
 )
+from mmplat.cli.extras import extra_of
 from mmplat.errors import MmplatError
 
 app = typer.Typer(
@@ -79,6 +81,7 @@ app.add_typer(tracking.app, name="tracking")
 app.add_typer(db.app, name="db")
 
 INTERRUPTED = 130
+FULL = "The disk is full ({}). What was finished is whole and kept: free some space and run the same command again."
 
 
 @app.command()
@@ -94,6 +97,16 @@ def main() -> None:
     except MmplatError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (extra := extra_of(error.name)) is None:
+            raise
+        typer.echo(f"error: This needs the package {error.name}: pip install 'mmplat[{extra}]'.", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        typer.echo(f"error: {FULL.format(error)}", err=True)
+        sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             typer.echo("Interrupted. What was finished is kept: run the same command again to continue.", err=True)

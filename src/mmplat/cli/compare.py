@@ -82,15 +82,23 @@ def _print(found: Comparison, overall: list[Difference], groups: list[Difference
         typer.echo(f"{name}  {run['run_id']}  {describe(run)}")
     left = f"; {found.unshared} were decided by one of the two alone" if found.unshared else ""
     typer.echo(f"{found.shared.height} shared samples{left}\n\n{plain(_table(overall, 'metric'))}")
+    effect = _finite(found.design_effect)
     typer.echo(
         f"{found.fixed} fixed, {found.broken} broken: exact McNemar p = {found.mcnemar:.3g} (as if samples were independent; "
-        f"design effect {found.design_effect:.2f})\n"
+        f"design effect {'none' if effect is None else f'{effect:.2f}'})\n"
     )
     if groups:
         typer.echo(f"accuracy by group (p_holm: over these {len(groups)})\n{plain(_table(groups, 'subset'))}")
     table = found.flips()
     if table.height and flips:
         typer.echo(f"flips, {min(flips, table.height)} of {table.height}\n{plain(table.head(flips))}", nl=False)
+
+
+def signed(one: Difference) -> str:
+    """A difference with its interval. Samples of one cluster alone do not tell how much it varies: no interval is known."""
+    if _finite(one.low) is None:
+        return f"{one.difference:+.3f} [unknown: one cluster]"
+    return f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
 
 
 def _table(rows: list[Difference], name: str) -> Any:
@@ -101,7 +109,7 @@ def _table(rows: list[Difference], name: str) -> Any:
             name: getattr(one, name),
             "first": f"{one.first:.3f}",
             "second": f"{one.second:.3f}",
-            "difference": f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
+            "difference": signed(one),
             "p": f"{one.p:.3g}",
             **({} if one.p_holm is None else {"p_holm": f"{one.p_holm:.3g}"}),
             "n": one.n,

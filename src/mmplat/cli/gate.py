@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mmplat.cli.compare import signed
 from mmplat.cli.options import ResultsOption
 
 EXIT_CODES = {"GO": 0, "NO-GO": 3, "INCONCLUSIVE": 4}
@@ -45,7 +46,7 @@ def gate(
         typer.echo(writer.dumps(numbers, allow_nan=False))
     else:
         typer.echo(
-            f"{said}: {metric} of the candidate − baseline is {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}] on "
-            f"{one.n} shared samples ({one.clusters} clusters); allowed is −{margin:g}"
+            f"{said}: {metric} of the candidate − baseline is {signed(one)} on {one.n} shared samples ({one.clusters} clusters); "
+            f"allowed is −{margin:g}"
         )
     raise typer.Exit(EXIT_CODES[said])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mmplat.cli.options import DEFAULT_GRID, GridOption, MinutesOption, ResultsOption
-
-if TYPE_CHECKING:
-    from mmplat.artifacts import Results
 
 
 def plan(
@@ -23,6 +20,7 @@ def plan(
 ) -> None:
     """Show what a grid asks and decides: cells, batches, skipped cells with reasons, forward passes."""
     from mmplat import artifacts
+    from mmplat.campaign import taken_over
     from mmplat.grid import json_schema, load_grid
     from mmplat.plan import describe, plan_for, write_plan
 
@@ -31,27 +29,12 @@ def plan(
         return
     place = artifacts.results(results)
     made = plan_for(load_grid(grid), place, minutes_per_job)
-    _warn_of_another(said := describe(made), place)
+    if warning := taken_over(made, place):
+        typer.echo(f"warning: {warning}", err=True)
     if write:
         typer.echo(str(write_plan(made, place)), err=True)
+    said = describe(made)
     typer.echo(json.dumps(said, indent=1) if as_json else _text(said))
-
-
-def _warn_of_another(said: dict[str, Any], place: Results) -> None:
-    """A name that another grid took: what that one measured leaves the leaderboard, which nobody means who copied a grid."""
-    from mmplat.artifacts import read_json
-
-    path = place.plan(said["campaign"])
-    there = read_json(path, made_by="mmplat plan --write") if path.exists() else {}
-    before = {(pair["model"], pair["suite"]) for pair in there.get("pairs", [])}
-    gone = before - {(pair["model"], pair["suite"]) for pair in said["pairs"]}
-    if gone and there.get("source") != said["source"]:
-        typer.echo(
-            f"Campaign {said['campaign']!r} was planned from {there.get('source')}: {len(gone)} of its {len(before)} pairs of a "
-            "model and a suite are not in this grid, and leave the leaderboard when it is published (their files stay). To keep "
-            "both, give one of the grids another `campaign`.",
-            err=True,
-        )
 
 
 def _text(said: dict[str, Any]) -> str:

@@ -67,7 +67,8 @@ def run(diagnostic: Diagnostic, pairs: Sequence[Measured | Conditioned], **optio
                 raise why
         reasons = "; ".join(f"{title}: {reason}" for title, reason in skipped.items())
         raise ConfigError(f"There is nothing to diagnose for `{diagnostic.name}`. {reasons}.")
-    return Found(pl.concat(tables), {title: str(reason) for title, reason in skipped.items()})
+    # Relaxed: where no row of a pair has a number, its column has no type either.
+    return Found(pl.concat(tables, how="vertical_relaxed"), {title: str(reason) for title, reason in skipped.items()})
 
 
 def keep(diagnostic: Diagnostic, campaign: str, table: pl.DataFrame, results: Results, **options: Any) -> Path:

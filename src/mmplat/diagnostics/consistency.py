@@ -61,13 +61,15 @@ def _none_above(probs: Floats, most: int, draws: int) -> Floats:
 
 
 def drawn_modal_share(counts: NDArray[np.int64]) -> Floats:
-    return np.asarray(counts.max(axis=1) / counts.sum(axis=1))
+    with np.errstate(invalid="ignore"):  # a sample that was never answered has no share
+        return np.asarray(counts.max(axis=1) / counts.sum(axis=1))
 
 
 def drawn_agreement(counts: NDArray[np.int64]) -> Floats:
     """Share of the pairs of draws that are equal (sample,): right on average, whatever their number."""
     n = counts.sum(axis=1)
-    return np.asarray((counts * (counts - 1)).sum(axis=1) / (n * (n - 1)))
+    with np.errstate(invalid="ignore"):  # nor has one draw alone a pair
+        return np.asarray((counts * (counts - 1)).sum(axis=1) / (n * (n - 1)))
 
 
 def measure(

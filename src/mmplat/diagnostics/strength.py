@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from mmplat.artifacts import read_json
 from mmplat.diagnostics.base import Diagnostic, named, title_of
 from mmplat.diagnostics.cgla import cgla_reconstructed, phrases
-from mmplat.diagnostics.differences import estimate
+from mmplat.diagnostics.differences import Interval, estimate
 from mmplat.diagnostics.figures import Panel, Point, Series, draw
 from mmplat.diagnostics.misleading_margins import ranks
 from mmplat.diagnostics.reading import Floats, Measured, Rows, Run
 from mmplat.errors import IncompatibleCell
-from mmplat.metrics.intervals import Z95
+from mmplat.metrics.intervals import ratio_interval
 from mmplat.models.identity import checkpoint_folder
 from mmplat.spurious import CORE, SPURIOUS, labels_with
 from mmplat.suites import catalog as suites
@@ -71,8 +71,8 @@ def _choices(pair: Measured, method: str, decoding: str) -> Iterator[tuple[str, 
         against, with_cue = rows[modes == AGAINST], rows[modes == WITH]
         right, follows = _right(pair, run), _follows(run, spurious)
         if len(against) and len(with_cue):
-            yield kind, _mean("accuracy", right[against])
-            yield kind, _mean("spurious_selection", follows[against])
+            yield kind, _row("accuracy", *_share(right[against]), len(against))
+            yield kind, _row("spurious_selection", *_share(follows[against]), len(against))
             yield kind, _difference("gap", right[with_cue], right[against])
 
 
@@ -104,16 +104,23 @@ def _follows(run: Run, spurious: NDArray[np.bool_]) -> Floats:
 def _mean(name: str, values: Floats) -> dict[str, Any]:
     """Items of one type show different scenes: they are independent."""
     mean = estimate(values[:, None], np.ones((len(values), 1)), np.arange(len(values)))
-    return _row(name, mean.value, np.sqrt((mean.errors**2).sum(axis=0)), len(values))
+    return _row(name, *mean.interval, len(values))
+
+
+def _share(values: Floats) -> Interval:
+    column = values[:, None]
+    return ratio_interval(column, np.ones_like(column), n=len(values))
 
 
 def _difference(name: str, one: Floats, other: Floats) -> dict[str, Any]:
-    variance = sum(values.var(ddof=1) / len(values) for values in (one, other) if len(values) > 1)
-    return _row(name, one.mean() - other.mean(), np.sqrt(variance), len(one) + len(other))
+    """Of two shares, by Newcombe's interval: their own, put together."""
+    (p, p_low, p_high), (q, q_low, q_high) = _share(one), _share(other)
+    low, high = p - q - np.hypot(p - p_low, q_high - q), p - q + np.hypot(p_high - p, q - q_low)
+    return _row(name, p - q, low, high, len(one) + len(other))
 
 
-def _row(name: str, value: Any, error: Any, n: int) -> dict[str, Any]:
-    return {"measure": name} | named(value, value - Z95 * error, value + Z95 * error) | {"n": n}
+def _row(name: str, value: Any, low: Any, high: Any, n: int) -> dict[str, Any]:
+    return {"measure": name} | named(value, low, high) | {"n": n}
 
 
 def tracking(table: pl.DataFrame) -> pl.DataFrame:
@@ -134,7 +141,8 @@ def _correlation(rows: pl.DataFrame) -> dict[str, float | None]:
         _spearman(np.concatenate([by_type[i] for i in rng.integers(len(by_type), size=len(by_type))]))
         for _ in range(DRAWS)
     ]
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    known = np.array(draws)[~np.isnan(draws)]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return named(_spearman(np.concatenate(by_type)), low, high)
 
 
@@ -165,7 +173,9 @@ def _measures(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _panel(name: str, rows: pl.DataFrame, found: dict[str, Any]) -> Panel:
-    title = f"{MEASURES[name]}, r = {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    numbers = [found[part] for part in ("value", "low", "high")]
+    said = "undefined" if None in numbers else "{:.2f} [{:.2f}, {:.2f}]".format(*numbers)
+    title = f"{MEASURES[name]}, r = {said}"
     models = rows.partition_by("model", as_dict=True, maintain_order=True).items()
     return Panel(title, [Series(model, _points(own)) for (model,), own in models])
 
@@ -175,5 +185,5 @@ def _points(rows: pl.DataFrame) -> list[Point]:
 
 
 DIAGNOSTIC = Diagnostic(
-    "strength", 1, measure, panels, x="ρ, strength of the cue", figures={"by-rho": against_strength}
+    "strength", 2, measure, panels, x="ρ, strength of the cue", figures={"by-rho": against_strength}
 )

@@ -96,5 +96,5 @@ def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Sta
         return  # a PIVOT makes a type for itself first
     raise QueryError(
         f"{statement.type.name} is not allowed: results are read-only here. Allowed: SELECT, FROM, WITH, PIVOT, "
-        "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN. Use --format and --output to write what a query finds."
+        "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN. What a query finds is taken home with --format and --output, or with Download."
     )

@@ -24,6 +24,9 @@ CONTROLS = ("apc-only", "threshold-shift")
 """Methods that are there to be compared with: the mask of the contrastive methods without a contrast, and a moved threshold."""
 CONDITION = "@"
 """Between the name of a suite and the condition that it is under."""
+PREPARED = (
+    "runs JOIN suites ON (suites.campaign, suites.suite, suites.key) = (runs.campaign, runs.suite, runs.suite_key)"
+)
 BILLIONS = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")
 
 
@@ -90,18 +93,22 @@ def standings(
 
 def with_change(connection: Connection, table: pl.DataFrame, campaign: str, before: str) -> pl.DataFrame:
     """`before` and `change` of the same cell in another campaign; null where it had none, or another version of the suite."""
+    # Of the preparation that each run was decided on: a campaign may hold two of one suite while it is decided anew.
+    ours = _rows(
+        connection, f"SELECT run_id, content_id FROM {PREPARED} WHERE runs.campaign = $campaign", campaign=campaign
+    )
     earlier = _rows(
         connection,
-        """
-        SELECT runs.suite, model, method, decoding, seed, metric, value AS before FROM metrics JOIN runs USING (run_id)
-        JOIN suites AS theirs ON theirs.campaign = runs.campaign AND theirs.suite = runs.suite
-        JOIN suites AS ours ON ours.campaign = $campaign AND ours.suite = runs.suite AND ours.content_id = theirs.content_id
+        f"""
+        SELECT runs.suite, model, method, decoding, seed, metric, content_id, value AS before
+        FROM {PREPARED} JOIN metrics USING (run_id)
         WHERE runs.campaign = $before AND subset = 'all' AND metric = $metric
         """,
-        campaign=campaign, before=before, metric=table["metric"][0] if table.height else "",
+        before=before, metric=table["metric"][0] if table.height else "",
     )  # fmt: skip
-    keys = ["suite", *CELL, "seed", "metric"]
-    joined = table.join(earlier, on=keys, how="left", maintain_order="left")
+    same = ["suite", *CELL, "seed", "metric", "content_id"]
+    joined = table.join(ours, on="run_id", how="left", maintain_order="left")
+    joined = joined.join(earlier, on=same, how="left", maintain_order="left").drop("content_id")
     return joined.with_columns(change=pl.col("value") - pl.col("before"))
 
 

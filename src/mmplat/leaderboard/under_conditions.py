@@ -42,7 +42,7 @@ def _one(
         connection.execute(
             """
             WITH run AS (
-              SELECT arg_min(run_id, seed) AS run_id FROM runs
+              SELECT arg_min(run_id, seed) AS run_id, arg_min(suite_key, seed) AS suite_key FROM runs
               WHERE campaign = $campaign AND suite = $suite AND model = $model AND method = $method AND decoding = $decoding
                 AND status <> 'failed'
             ), answered AS (
@@ -53,7 +53,8 @@ def _one(
             SELECT question, images, folder, labels, gold, answer, correct, probs, p_other, text, run_id
             FROM samples LEFT JOIN answered USING (sample_id)
             WHERE suite = $suite_folder AND sample_id = $sample
-              AND suite_key = (SELECT key FROM suites WHERE campaign = $campaign AND suites.suite = $suite)
+              AND suite_key = coalesce((SELECT suite_key FROM run), (SELECT max(key) FROM suites
+                                       WHERE campaign = $campaign AND suites.suite = $suite))
             """,
             {"campaign": campaign, "suite": suite, "sample": sample_id, "model": model, "method": method,
              "decoding": decoding, "model_folder": safe_name(model), "suite_folder": safe_name(suite)},

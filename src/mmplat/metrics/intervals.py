@@ -56,7 +56,7 @@ def sum_interval(groups: Sequence[Sequence[Ratio]], *, n: int) -> tuple[Floats, 
     The linearised errors of all ratios are added up per cluster before they are squared: two ratios of the same answers
     (accuracy and accuracy+) err together. Each group is a stratum of its own, with its own number of clusters.
     """
-    value, error, terms = 0.0, 0.0, 0
+    value, error, terms, apart = 0.0, 0.0, 0, 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         for ratios in groups:
             within: Any = 0.0
@@ -67,8 +67,10 @@ def sum_interval(groups: Sequence[Sequence[Ratio]], *, n: int) -> tuple[Floats, 
                 within = within + (numerator - ratio * denominator) / total
             clusters = int((ratios[0][1] > 0).any(axis=1).sum())
             error = error + within * np.sqrt(clusters / max(clusters - 1, 1))
+            apart += 1 / max(clusters, 1)
         share, variance = np.asarray(value) / terms, (np.asarray(error) ** 2).sum(axis=0) / terms**2
-    low, high = wilson(share, worth(share, variance, len(groups[0][0][0]), n))
+    # Each group counts once: three clusters of one are not made up for by a hundred of another.
+    low, high = wilson(share, worth(share, variance, round(len(groups) ** 2 / apart), n))
     return share * terms, low * terms, high * terms
 
 

@@ -13,4 +13,6 @@ for _name, _groups, _summary in (
     ("mme_cognition", COGNITION, "MME's cognition total over its 4 subtasks: at most 800"),
     ("mme_total_8", COARSE + COGNITION, "total of the 8 subtasks that LLaVA-Align reports: at most 1600"),
 ):
-    catalog.add(_name, Total(_name, _summary, of=("accuracy", "accuracy_plus"), by="subtask", groups=_groups))
+    catalog.add(
+        _name, Total(_name, _summary, of=("accuracy", "accuracy_plus"), by="subtask", groups=_groups, version=2)
+    )

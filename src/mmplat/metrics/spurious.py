@@ -24,7 +24,13 @@ for _metric in (
         roles=True,
     ),
     Total(
-        "macro_accuracy", "mean accuracy over the types of cue", of=("accuracy",), by="type", scale=1.0, combine="mean"
+        "macro_accuracy",
+        "mean accuracy over the types of cue",
+        of=("accuracy",),
+        by="type",
+        scale=1.0,
+        combine="mean",
+        version=2,
     ),
     Total(
         "type_gap",

@@ -31,9 +31,10 @@ class Tail(DynamicLayer):  # type: ignore[misc]  # transformers has no types
     def get_seq_length(self) -> int:
         return int(self.prompts.get_seq_length() + super().get_seq_length())
 
-    def batch_select_indices(self, indices: Tensor) -> None:
-        if self.keys.numel():  # nothing was said yet
-            self.keys, self.values = self.keys[indices], self.values[indices]
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        if self.keys.numel():  # something was said
+            rows = beam_idx.to(self.keys.device)
+            self.keys, self.values = self.keys[rows], self.values[rows]
 
 
 class Fork:
@@ -53,7 +54,7 @@ class Fork:
         still = of.unique()
         if 2 * len(still) <= self.prompts:
             for tail in self.tails.values():
-                tail.prompts.batch_select_indices(still)
+                tail.prompts.reorder_cache(still)
             of, self.prompts = torch.searchsorted(still, of), len(still)
         self._meet(of)
 
@@ -67,10 +68,11 @@ class Fork:
     def times(self, rows: Tensor, of_prompts: Tensor) -> Tensor:
         """Each row's (row, head, new, a) times its prompt's (prompt, key head, a, b), one product per prompt and key head."""
         (_, heads, new, width), key_heads = rows.shape, of_prompts.shape[1]
+        prompt, place = self.origin.to(rows.device), self.place.to(rows.device)
         together = rows.new_zeros(self.prompts, heads, self.widest, new, width)
-        together[self.origin, :, self.place] = rows
+        together[prompt, :, place] = rows
         found = together.view(self.prompts, key_heads, -1, width) @ of_prompts
-        return found.view(self.prompts, heads, self.widest, new, -1)[self.origin, :, self.place]
+        return found.view(self.prompts, heads, self.widest, new, -1)[prompt, :, place]
 
     def of(self, layer: Layer) -> Layer:
         """A layer at work, as its cache is held."""

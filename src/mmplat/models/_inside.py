@@ -129,14 +129,15 @@ class Early(Usual):
 
 
 def candidates(depth: int, which: str, *, tied: bool) -> list[int]:
-    """Numbers of layers after which a row is read: every second one of a half. 0 is the embeddings: what a token itself says.
+    """Numbers of layers after which a row is read: every second one of a half, or of 20 where there are more than 40 layers.
 
-    Tied embeddings say the token again, so those networks begin with 2.
+    0 is the embeddings: what a token itself says. Tied embeddings say the token again, so those networks begin with 2.
     """
     if which == LAST:
         return []
     half = depth // 2
-    return list(range(2 if tied else 0, half, 2) if which == LOW else range(half, depth, 2)) or [half]
+    low_end, high_begin = (half, half) if depth <= 40 else (20, depth - 20)
+    return list(range(2 if tied else 0, low_end, 2) if which == LOW else range(high_begin, depth, 2)) or [half]
 
 
 def furthest(final: Tensor, rows: list[Tensor]) -> Tensor:

@@ -117,7 +117,7 @@ def _try(spec: ModelSpec, where: str, what: str, load: Callable[[], Any], advice
     except Exception as error:  # transformers raises a dozen kinds; each means that this checkpoint cannot be used
         raise ModelError(
             f"Model {spec.name!r} cannot be loaded from {where!r}. {what} failed: {type(error).__name__}: "
-            f"{' '.join(str(error).split())[:600]} {advice}"
+            f"{' '.join(str(error).split())[:600].rstrip('.')}. {advice}"
         ) from error
 
 

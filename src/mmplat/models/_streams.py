@@ -30,7 +30,7 @@ class Stream:
         count = len(self.logits)
         if len(rows) > count and self.inside.fork is None:
             self._fork(count)
-        self.cache.batch_select_indices(rows)
+        self.cache.reorder_cache(rows)  # on whatever device a layer lies
         self.inside.select(rows)
         self.logits, self.attention = self.logits[rows], self.attention[rows]
         self.positions = self.positions.index_select(-2, rows)

@@ -14,8 +14,13 @@ Asked = Sample | RawSample
 ECHOES = {
     "misleading": ("misleading", "what is right", "these notes", "this task", "hint note"),
     "guiding": (
-        *("guiding", "what is right", "these notes", "strategy"),
-        *("point out why", "guidance note", "provide the reasoning"),
+        "guiding",
+        "guidance note",
+        "what is right",
+        "these notes",
+        "strategy",
+        "point out why",
+        "provide the reasoning",
     ),
 }
 """Words of the prompts that writers are given, ours and the paper's (in lower case)."""

@@ -26,9 +26,9 @@ def queued(results: Results) -> dict[str, str]:
     """Campaigns that wait, with their content, the longest waiting first."""
     waiting = []
     for path in results.mirror_queues:
-        entry = _entry(path)
         with contextlib.suppress(FileNotFoundError):  # another publisher has sent it at this very moment
-            waiting.append((path.stat().st_mtime, str(entry.get("campaign")), str(entry.get("content"))))
+            since, entry = path.stat().st_mtime, _entry(path)
+            waiting += [(since, str(entry["campaign"]), str(entry["content"]))] if entry else []
     return {campaign: content for _, campaign, content in sorted(waiting)}
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import atomic
+from mmplat.artifacts import atomic, write_bytes
 from mmplat.errors import ArtifactError
 from mmplat.training.loop import Line, Loop
 
@@ -66,6 +66,5 @@ def lines_until(folder: Path, step: int) -> list[Line]:
     """The lines of steps that a training went on from; later ones are taken again."""
     path = folder / LOSSES
     lines = path.read_text(encoding="utf-8").splitlines()[:step] if path.exists() else []
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
     return [json.loads(line) for line in lines]

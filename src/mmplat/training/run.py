@@ -91,6 +91,8 @@ def _written(loop: Loop, folder: Path) -> Iterator[Line]:
             stream.write(json.dumps(line) + "\n")
             stream.flush()
             if loop.done % loop.recipe.checkpoint_every == 0 and loop.done < loop.total:
+                if loop.processes.first:  # the card counts lines: none may be missing before the point
+                    os.fsync(stream.fileno())
                 resuming.keep(loop, folder)
             yield line
 

@@ -47,7 +47,7 @@ class Premature:
     """The row of an earlier layer: of some candidates the one that differs most from the final row."""
 
     layers: str
-    """`low` or `high`: every second layer of that half of the network; `last`: the final row itself."""
+    """`low` or `high`: every second layer of that half of the network, of 20 layers at most; `last`: the final row itself."""
     norm: bool
     """Whether the final norm comes before the output layer, as it does for the final row."""
 
@@ -110,6 +110,7 @@ catalog.add(
         "premature",
         "the row of the earlier layer that differs most from the final one (what DoLa contrasts with)",
         "inside",
+        version=2,
         defaults={"layers": HIGH, "norm": 0},  # [V]: the released code puts no norm before the output layer
         intervention=lambda p: Premature(str(p["layers"]), bool(p["norm"])),
         refuse=bad_layers,

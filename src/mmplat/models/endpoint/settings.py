@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -57,9 +58,9 @@ class Settings(BaseModel):
     @field_validator("key_env")
     @classmethod
     def _name_of_a_variable(cls, name: str | None) -> str | None:
-        if name is not None and not name.isidentifier():
-            # Whoever puts the key itself here must not read it back from a log.
-            raise ValueError("the name of an environment variable is needed, not the key itself")
+        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            # Whoever puts the key itself here must not read it back from a log; some keys are words of letters and digits.
+            raise ValueError("the name of an environment variable is needed, in capitals, not the key itself")
         return name
 
     @field_validator("decoding")
