@@ -54,7 +54,7 @@ SHARED = {
 COLUMNS = {
     "campaigns": {
         "cells": "cells of the grid", "planned": "cells that can be", "skipped": "the others, with reasons",
-        "forwards": "forward passes when each view is asked once",
+        "forwards": "forward passes when each view is asked once; of answers in words, one per token and view",
         "forwards_cell_by_cell": "forward passes when each cell runs its model by itself",
         "grid": "the grid, resolved", "grid_text": "the grid file as it was written",
     },
