@@ -129,7 +129,9 @@ def show_flips(found: Contrast, address: dict[str, str]) -> None:
 
 def show_transitions(table: pl.DataFrame, names: list[str], name: str) -> None:
     """How often A says this where B says that."""
-    drawing.draw(charts.counts(table, x="second", y="first", columns=names, rows=names, x_title="B says", y_title="A says"))
+    drawing.draw(
+        charts.counts(table, x="second", y="first", columns=names, rows=names, x_title="B says", y_title="A says")
+    )
     looks = {"first": listing.words("A says"), "second": listing.words("B says"), "count": listing.number("samples")}
     listing.aside(table, f"compare-{name}", columns=["first", "second", "count"], looks=looks)
 

@@ -87,7 +87,7 @@ def test_the_command_keeps_a_table_and_a_figure(ran):
     assert table["layer"].max() == 4
     assert table.filter(token=1)["n"].unique().to_list() == [6]
     about = json.loads(pq.read_schema(folder / "attention.parquet").metadata[b"mmplat"])
-    assert about["options"] == {"items": 6, "longest": 4}
+    assert about["options"] == {"items": 6, "longest": 4, "model": None, "suite": None}
     assert "one token of each" in (folder / "attention.svg").read_text()
 
 

@@ -102,6 +102,14 @@ def test_the_leaderboard_of_nothing_says_what_fills_it(results: Results, mmplat:
     assert "`mmplat publish`" in said.err
 
 
+def test_a_suite_of_another_campaign_is_no_empty_board(published: Results, mmplat: Command) -> None:
+    write_campaign(published, "second", suites=("world-both",))
+    publish(published, "second")
+    said = mmplat("leaderboard", "--campaign", "demo", "--suite", "world-both", "--results", str(published.root))
+    assert (said.code, said.out) == (1, b"")
+    assert "No run of demo is ranked by expected_accuracy on world-both" in said.err
+
+
 def test_an_unknown_campaign_exits_with_the_code_of_wrong_input(published: Results, mmplat: Command) -> None:
     said = mmplat("leaderboard", "--campaign", "dem", "--results", str(published.root))
     assert (said.code, "Did you mean 'demo'" in said.err) == (2, True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Annotated
 
 import typer
 
@@ -49,7 +50,6 @@ from mmplat.errors import MmplatError
 
 app = typer.Typer(
     name="mmplat",
-    help="How robust is a multimodal model, and what makes it more robust? Ask once, decide often.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -82,6 +82,21 @@ app.add_typer(db.app, name="db")
 
 INTERRUPTED = 130
 FULL = "The disk is full ({}). What was finished is whole and kept: free some space and run the same command again."
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def mmplat(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """How robust is a multimodal model, and what makes it more robust? Ask once, decide often."""
 
 
 @app.command()

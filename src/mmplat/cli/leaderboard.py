@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,6 +54,11 @@ def leaderboard(
             )
         metric = metric or main_metric(connection, campaign)
         ranked = ranking(connection, campaign, suite, metric=metric)
+        if ranked.is_empty():
+            raise ArtifactError(
+                f"No run of {campaign or 'any campaign'} is ranked by {metric}{f' on {suite}' if suite else ''}. "
+                "`mmplat leaderboard` without --suite and --metric shows what there is."
+            )
         table = with_rank_ranges(connection, ranked, asked_for=ranges)
         if top is not None:  # a rank is a range among all runs, not among those shown
             table = table.filter(table["rank"] <= top)
@@ -75,7 +81,8 @@ def leaderboard(
             typer.echo(f"{count} runs are {status} and {meaning}: {why}", err=True)
     for name in shown["campaign"]:
         typer.echo(f"Files: {where.campaign(name)}", err=True)
-    typer.echo("Dashboard: make dashboard", err=True)
+    if Path("dashboard/serve.py").is_file():  # a wheel comes without
+        typer.echo("Dashboard: make dashboard", err=True)
 
 
 def _print(table: pl.DataFrame, metric: str) -> None:

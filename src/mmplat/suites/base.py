@@ -65,6 +65,8 @@ class Suite:
 
 SIZE = "n"
 """Parameter of generated suites: how many samples. More of the same is the same suite."""
+WHOLE_NUMBERS = {SIZE: 1, "seed": 0}
+"""Parameters that mean the same in every suite that has them, from the least that is allowed; suites check their own."""
 
 catalog: Registry[Suite] = Registry("suite", "mmplat.suites")
 
@@ -99,10 +101,10 @@ def bind(
 
 
 def _refuse_no_whole_numbers(suite: Suite, values: Mapping[str, Any], where: str) -> None:
-    """Sizes and seeds, as their defaults tell: 3.7 samples would be cut to three, and a word end in a traceback."""
-    for name, value in values.items():
-        least = 1 if name == SIZE else 0
-        if type(suite.defaults[name]) is int and not (type(value) is int and value >= least):
+    """Sizes and seeds: 3.7 samples would be cut to three, and a word would end in a traceback."""
+    for name, least in WHOLE_NUMBERS.items():
+        value = values.get(name, least)
+        if type(value) is not int or value < least:
             raise ConfigError(
                 f"Suite {suite.name!r}{where} has {name} = {value!r}. Allowed: whole numbers from {least}."
             )
