@@ -60,9 +60,9 @@ def test_a_ledger_that_a_full_disk_cut_off_is_named_by_its_line(results):
     ledger = Ledger(results.replies, Settings(url="http://localhost/v1", model="m"))
     ledger.add(Usage(prompt_tokens=120, completion_tokens=4))
     with ledger.path.open("a") as stream:
-        stream.write("13")
+        stream.write("13,4")
     ledger.add(Usage(prompt_tokens=7, completion_tokens=1))
-    with pytest.raises(ArtifactError, match=r"spent.csv holds a line that says no tokens: '137,1'"):
+    with pytest.raises(ArtifactError, match=r"spent.csv holds a line that says no tokens: '13,47,1'"):
         list(ledger.news())
 
 
