@@ -196,6 +196,17 @@ WRITES = (
     "CALL pragma_version()",
     "SELECT 1; DROP VIEW runs",
     "USE store",
+    "/**/ CREATE OR REPLACE VIEW leaderboard AS SELECT 1",
+    "EXPLAIN ANALYZE CREATE OR REPLACE VIEW leaderboard AS SELECT 1",
+    "FROM enable_logging(level = 'debug', storage = 'file', storage_config = {{'path': '{root}/log'}})",
+    "FROM query('FROM ena' || 'ble_logging()')",
+    "WITH a AS (FROM \"enable_logging\"()) FROM runs, a",
+    "EXPLAIN ANALYZE FROM enable_logging()",
+    "PIVOT (SELECT 1 AS a FROM enable_logging()) ON a USING count(*)",
+    "PIVOT (FROM query('SELECT 1 AS a FROM ena' || 'ble_logging()')) ON a USING count(*)",
+    "FROM checkpoint()",
+    "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
+    "FROM truncate_duckdb_logs()",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,12 @@ import polars as pl
 
 from mmplat.errors import ConfigError, MmplatError
 
+HIDING = {"json_execute_serialized_sql"}
+"""Functions that run what no plan shows."""
+ACTING = {"enable_logging", "disable_logging", "truncate_duckdb_logs", "checkpoint", "force_checkpoint", *HIDING}
+"""Functions of DuckDB that a SELECT can call, and that write files or change settings, or could."""
+INDIRECT = {"query", "query_table"}
+"""Functions that run what a text says: a plan shows what, but where only the text can be looked at, they are refused."""
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
 
 
@@ -26,7 +33,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str, *, trusted: bool = Fa
         if not statements:
             raise ConfigError('There is no SQL statement to run. Try: mmplat sql "FROM leaderboard LIMIT 5"')
         for statement in [] if trusted else statements:
-            _refuse_writing(connection, statement)
+            _refuse_writing(connection, statement, sql)
         return frame(connection.execute(sql))
     except duckdb.PermissionException as error:
         raise QueryError(
@@ -82,19 +89,43 @@ def frame(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return table.cast(plain, strict=False) if plain else table  # type: ignore[arg-type]
 
 
-def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, sql: str) -> None:
     kinds = duckdb.StatementType
-    if statement.type == kinds.SELECT:
-        return
     text = statement.query
-    if statement.type == kinds.EXPLAIN:
-        # EXPLAIN ANALYZE runs what it explains.
-        inner = connection.extract_statements(_EXPLAIN.sub("", text, count=1))
-        if all(each.type == kinds.SELECT for each in inner):
-            return
-    if statement.type == kinds.CREATE and re.match(r"\s*create\b", text, re.IGNORECASE) is None:
-        return  # a PIVOT makes a type for itself first
-    raise QueryError(
+    # DuckDB tells no text of what a PIVOT is made of: a type that it creates for itself, and a SELECT.
+    if not text and statement.type in (kinds.CREATE, kinds.SELECT):
+        _refuse_acting(set(re.findall(r"\w+", sql.lower())) & (ACTING | INDIRECT))
+    elif statement.type == kinds.SELECT:
+        _refuse_acting(_functions(connection, text) & ACTING)
+    elif statement.type == kinds.EXPLAIN:  # EXPLAIN ANALYZE runs what it explains
+        for each in connection.extract_statements(_EXPLAIN.sub("", text, count=1)):
+            if each.type != kinds.SELECT:
+                raise _not_reading(each)
+            _refuse_writing(connection, each, sql)
+    else:
+        raise _not_reading(statement)
+
+
+def _not_reading(statement: duckdb.Statement) -> QueryError:
+    return QueryError(
         f"{statement.type.name} is not allowed: results are read-only here. Allowed: SELECT, FROM, WITH, PIVOT, "
         "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN. What a query finds is taken home with --format and --output, or with Download."
     )
+
+
+def _refuse_acting(found: set[str]) -> None:
+    if found:
+        raise QueryError(
+            f"{', '.join(sorted(found))} is not allowed: results are read-only here, and this is a function that does something."
+        )
+
+
+def _functions(connection: duckdb.DuckDBPyConnection, select: str) -> set[str]:
+    """The operators of its plan, in which a function stands under its own name however it was called."""
+    (_, plan), *_ = connection.execute(f"EXPLAIN (FORMAT json) {select}").fetchall()
+    waiting, found = list(json.loads(plan)), set()
+    while waiting:
+        node = waiting.pop()
+        found.add(node["name"].strip().lower())
+        waiting += node["children"]
+    return found
