@@ -107,7 +107,9 @@ class GridFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     campaign: str = Field(
-        description="name of the campaign; running it again under the same name continues it", min_length=1
+        description="name of the campaign; running it again under the same name continues it",
+        min_length=1,
+        max_length=200,  # it names a folder
     )
     models: list[str | ModelEntry] = Field(min_length=1)
     suites: list[str | SuiteEntry] = Field(min_length=1)

@@ -243,17 +243,28 @@ def _refuse_no_length(minutes_per_job: Any) -> None:
 
 def write_plan(plan: Plan, results: Results) -> Path:
     """Writes what the jobs read. Files named by content are never rewritten, plan.json only when it says something new."""
+    path = results.plan(plan.grid.campaign)
+    _refuse_shared_folder(plan.grid.campaign, path)
     for job in plan.jobs:
         write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
     for suite in plan.grid.suites:
         _write_suite(suite, results)
     for training in plan.grid.trainings.values():
         write_training(training, results)
-    path = results.plan(plan.grid.campaign)
     said = describe(plan)
     if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
         write_json(path, said)
     return path
+
+
+def _refuse_shared_folder(campaign: str, path: Path) -> None:
+    """What a folder cannot carry in a name becomes _ there, so two campaigns may want the same one."""
+    other = read_json(path, made_by=MADE_BY).get("campaign") if path.exists() else campaign
+    if other != campaign:
+        raise ConfigError(
+            f"Campaign {campaign!r} would lie in {path.parent}, which is that of campaign {other!r}. Give it another name; "
+            "letters, digits and . _ + - are kept as they are."
+        )
 
 
 def write_training(job: TrainingJob, results: Results) -> Path:

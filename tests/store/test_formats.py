@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmplat.errors import ConfigError
-from mmplat.leaderboard.formats import interval, render
+from mmplat.leaderboard.formats import interval, plain, render
 
 TEXT = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8)
 ROWS = st.lists(
@@ -48,6 +48,11 @@ def test_markdown_has_one_line_per_row_whatever_the_text_holds(rows: list[tuple[
     lines = render(table_of(rows), "md").decode().split("\n")
     assert len(lines) == len(rows) + 3
     assert lines[1] == "|---|---:|---|"
+
+
+def test_what_a_model_wrote_does_not_steer_a_terminal() -> None:
+    table = pl.DataFrame({"said": ["\x1b[2Jyes\nno\x9b", "é"]})
+    assert plain(table) == "said\n\\x1b[2Jyes\\nno\\x9b\né\n"
 
 
 def test_plain_text_is_aligned_and_never_cut() -> None:

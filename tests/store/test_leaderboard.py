@@ -200,7 +200,7 @@ WRITES = (
     "EXPLAIN ANALYZE CREATE OR REPLACE VIEW leaderboard AS SELECT 1",
     "FROM enable_logging(level = 'debug', storage = 'file', storage_config = {{'path': '{root}/log'}})",
     "FROM query('FROM ena' || 'ble_logging()')",
-    "WITH a AS (FROM \"enable_logging\"()) FROM runs, a",
+    'WITH a AS (FROM "enable_logging"()) FROM runs, a',
     "EXPLAIN ANALYZE FROM enable_logging()",
     "PIVOT (SELECT 1 AS a FROM enable_logging()) ON a USING count(*)",
     "PIVOT (FROM query('SELECT 1 AS a FROM ena' || 'ble_logging()')) ON a USING count(*)",

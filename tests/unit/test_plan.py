@@ -106,6 +106,15 @@ def test_names_that_would_share_a_folder_are_refused(planned):
         )
 
 
+def test_a_campaign_whose_folder_is_anothers_is_refused_and_leaves_that_plan(planned, tmp_path):
+    grid = "campaign: {}\nmodels: [fake]\nsuites: [world-objects]\n"
+    path = write_plan(planned(grid.format("a_b")), Results(tmp_path))
+    before = path.read_text()
+    with pytest.raises(ConfigError, match=r"Campaign 'a/b' would lie in .*a_b, which is that of campaign 'a_b'"):
+        write_plan(planned(grid.format("a/b")), Results(tmp_path))
+    assert path.read_text() == before
+
+
 def test_six_million_cells_are_planned_in_less_than_a_gigabyte():
     code = (
         "import sys; sys.path.insert(0, 'tests/unit'); from test_plan import big_grid; from mmplat.plan import *\n"

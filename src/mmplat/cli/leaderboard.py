@@ -12,6 +12,8 @@ from mmplat.cli.options import ResultsOption
 if TYPE_CHECKING:
     import polars as pl
 
+    from mmplat.artifacts import Results
+
 SHOWN = ("rank", "model", "method", "decoding", "seed", "value", "n", "unparsed", "forward_passes")
 NO_REFERENCES = (
     'No paper\'s figure is known for these suites and this metric: mmplat sql "FROM published_figures" has all.'
@@ -54,11 +56,7 @@ def leaderboard(
             )
         metric = metric or main_metric(connection, campaign)
         ranked = ranking(connection, campaign, suite, metric=metric)
-        if ranked.is_empty():
-            raise ArtifactError(
-                f"No run of {campaign or 'any campaign'} is ranked by {metric}{f' on {suite}' if suite else ''}. "
-                "`mmplat leaderboard` without --suite and --metric shows what there is."
-            )
+        _refuse_empty(ranked, campaign, suite, metric)
         table = with_rank_ranges(connection, ranked, asked_for=ranges)
         if top is not None:  # a rank is a range among all runs, not among those shown
             table = table.filter(table["rank"] <= top)
@@ -74,7 +72,21 @@ def leaderboard(
         typer.echo(NO_REFERENCES, err=True)
     if are_dear(ranked) and not ranges:
         typer.echo(NO_RANGES.format(ranked["n"].sum()), err=True)
-    shown = overview if campaign is None else overview.filter(overview["campaign"] == campaign)
+    _print_rest(overview if campaign is None else overview.filter(overview["campaign"] == campaign), where)
+
+
+def _refuse_empty(ranked: pl.DataFrame, campaign: str | None, suite: str | None, metric: str) -> None:
+    from mmplat.errors import ArtifactError
+
+    if ranked.is_empty() and suite is not None:  # without one, what failed is said below
+        raise ArtifactError(
+            f"No run of {campaign or 'any campaign'} is ranked by {metric} on {suite}. "
+            "`mmplat leaderboard` without --suite and --metric shows what there is."
+        )
+
+
+def _print_rest(shown: pl.DataFrame, where: Results) -> None:
+    """What is in no ranking, and where to look further."""
     for status, meaning in (("incomplete", "lack samples, which are in no number"), ("failed", "are in no ranking")):
         if count := int(shown[status].sum()):
             why = f"mmplat sql \"SELECT run_id, error FROM runs WHERE status = '{status}'\""
@@ -109,11 +121,11 @@ def _print_rich(title: str, table: pl.DataFrame) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mmplat.leaderboard.formats import cell
+    from mmplat.leaderboard.formats import harmless
 
     drawn = Table(title=escape(title), title_justify="left")
     for name, kind in table.schema.items():
         drawn.add_column(name, justify="right" if kind.is_numeric() else "left")
     for row in table.iter_rows():
-        drawn.add_row(*(escape(cell(value)) for value in row))
+        drawn.add_row(*(escape(harmless(value)) for value in row))
     Console().print(drawn)

@@ -12,6 +12,8 @@ import polars as pl
 
 from mmplat.errors import ConfigError
 
+STEERING = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
+"""Control characters, spelled out."""
 Format = Literal["table", "csv", "json", "md", "parquet"]
 
 
@@ -54,7 +56,7 @@ def markdown(table: pl.DataFrame) -> str:
 
 def plain(table: pl.DataFrame) -> str:
     """Aligned columns without lines, whole values: for pipes and logs."""
-    cells = [[cell(value) for value in row] for row in table.iter_rows()]
+    cells = [[harmless(value) for value in row] for row in table.iter_rows()]
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(table.columns)]
     right = [kind.is_numeric() for kind in table.dtypes]
 
@@ -99,6 +101,11 @@ def cell(value: Any) -> str:
         if not isinstance(value, (list, dict))
         else json.dumps(_jsonable(value), ensure_ascii=False)
     )
+
+
+def harmless(value: Any) -> str:
+    """A cell for a terminal: what a model or a file says must not steer it, nor begin a new line."""
+    return cell(value).translate(STEERING)
 
 
 def _nested_json(value: Any) -> str | None:
