@@ -167,7 +167,7 @@ def in_common(drawn: pl.DataFrame) -> str:
 def say_what_is_listed(table: pl.DataFrame, drawn: pl.DataFrame, first: str = "") -> None:
     said = f"The best {drawn.height} of {table.height:,} rows{in_common(drawn)} are drawn; the table has them all."
     if table.height <= drawn.height:
-        said = f"The table of what is drawn{in_common(drawn)}:"
+        said = f"The table has what is drawn{in_common(drawn)}."
     st.caption(first + said + " Intervals are 95 %, clustered by image.")
 
 
