@@ -409,3 +409,10 @@ def test_samples_that_fail_are_told_and_the_others_are_written(endpoint, tmp_pat
     assert done.exit_code != 0
     assert "failed: 1" in done.output
     assert len(all_of(tmp_path / "notes.jsonl")) == 10
+
+
+def test_a_note_may_hold_what_unicode_calls_the_end_of_a_line(tmp_path):
+    text = "One line.\u2028Another.\u0085And one more."
+    path = tmp_path / "notes.jsonl"
+    write_notes(path, [Note(sample_id="1", direction="guiding", k=0, text=text, by={"rules": "x"})])
+    assert read_notes(path)["1", "guiding"][0].text == text

@@ -49,7 +49,9 @@ def read_notes(path: str | Path) -> Known:
 @lru_cache(maxsize=8)
 def _read(path: Path, *stamp: int) -> Known:
     notes: dict[tuple[str, str], dict[int, Note]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines: a note may hold U+2028 or its like, and JSON lets them stand.
+    lines = enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+    for number, line in ((number, line) for number, line in lines if line):
         try:
             note = Note.model_validate_json(line)
         except ValidationError as error:
