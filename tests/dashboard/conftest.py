@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,12 +14,12 @@ from typing import Any
 import polars as pl
 import pytest
 from builders import HOSTILE
+from starting import free_port, wait_for
 
 from mmplat.artifacts import Results, write_json
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
-STARTS_WITHIN_S = 180  # it takes five on a machine that does nothing else
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -157,24 +154,6 @@ def serving(results: Results, *, port: int | None = None, **environment: str) ->
     finally:
         server.terminate()
         server.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(served: str, server: subprocess.Popen[bytes]) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < STARTS_WITHIN_S:
-        assert server.poll() is None, "streamlit ended while it was starting"
-        try:
-            with urllib.request.urlopen(f"{served}/_stcore/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"streamlit did not start within {STARTS_WITHIN_S} s")
 
 
 @pytest.fixture(scope="session")

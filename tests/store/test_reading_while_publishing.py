@@ -57,14 +57,14 @@ def look_into_the_files(connection: duckdb.DuckDBPyConnection) -> None:
     file was replaced while it was opened."""
     runs = ranking(connection, "demo", "world-facts")["run_id"].head(2)
     for read in (lambda: compare(connection, *runs).shared, lambda: pages.verdicts(connection, runs[0])):
+        said = ""
         try:
-            found = read()
+            found = read().height
         except duckdb.Error:
             continue
         except ArtifactError as error:
-            assert "no prediction in the files" in str(error)  # noqa: PT017 - both outcomes are right
-        else:
-            assert found.height == 6
+            found, said = 0, str(error)
+        assert found == 6 or "no prediction in the files" in said
 
 
 def test_what_is_published_between_two_tables_is_in_neither(
