@@ -42,9 +42,9 @@ def verdict(answer: Row) -> str:
 
 def show_views(run: Row, sample: Row) -> None:
     st.subheader("Under every view", anchor=False)
-    evidence = shared.read(leaderboard.evidence_of, run["model"], run["suite"], sample["sample_id"]).filter(
-        pl.col("model_key") == run["model_key"], pl.col("sample_key") == sample["sample_key"]
-    )
+    evidence = shared.read(
+        leaderboard.evidence_of, run["model"], run["suite"], sample["sample_id"], run["campaign"]
+    ).filter(pl.col("model_key") == run["model_key"], pl.col("sample_key") == sample["sample_key"])
     if evidence.is_empty():
         st.info("No evidence of this sample is stored. `mmplat ask` gathers it.")
         return

@@ -13,13 +13,14 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from mmplat.errors import ArtifactError, Busy
-from mmplat.ids import canonical_json
+from mmplat.ids import canonical_json, file_id
 from mmplat.records import PLACES
 
 
@@ -87,7 +88,34 @@ class Results:
         return self.schedule / safe_name(name)
 
     def campaign(self, name: str) -> Path:
-        return self.root / "campaigns" / safe_name(name)
+        """Of a campaign of this folder, or of one that came as an archive."""
+        guest = self.guest(name).root / "campaigns" / safe_name(name)
+        return guest if guest.exists() else self.root / "campaigns" / safe_name(name)
+
+    def guest(self, campaign: str) -> Results:
+        """A campaign that came as an archive: a results folder of its own, so that nothing in it is taken for ours."""
+        return Results(self.root / "imported" / safe_name(campaign))
+
+    def of(self, campaign: str) -> Results:
+        """Where the batches, suites and evidence of a campaign lie: here, or in the folder of an archive."""
+        guest = self.guest(campaign)
+        return guest if guest.root.exists() else self
+
+    @property
+    def guests(self) -> list[Results]:
+        """All campaigns that came as archives."""
+        return [Results(path.parent) for path in sorted((self.root / "imported").glob("*/archive.json"))]
+
+    @property
+    def archive(self) -> Path:
+        """Of a guest: which archive it came with, and when."""
+        return self.root / "archive.json"
+
+    @property
+    def plans(self) -> list[Path]:
+        """Of all campaigns, those that came as archives included; by folder."""
+        roots = [self, *self.guests]
+        return sorted((plan for one in roots for plan in (one.root / "campaigns").glob("*/plan.json")), key=_folder)
 
     def plan(self, campaign: str) -> Path:
         return self.campaign(campaign) / "plan.json"
@@ -149,12 +177,18 @@ class Results:
 
     @property
     def mirror_queues(self) -> Iterable[Path]:
-        return (self.root / "campaigns").glob("*/mlflow.queued.json")
+        return [
+            queue for one in (self, *self.guests) for queue in (one.root / "campaigns").glob("*/mlflow.queued.json")
+        ]
 
     @property
     def tracking_ready(self) -> Path:
         """Written once the MLflow store has its tables, or with the reason why there is none."""
         return self.root / "mlflow.ready.json"
+
+
+def _folder(path: Path) -> str:
+    return path.parent.name
 
 
 def results(root: Path | str | None = None) -> Results:
@@ -244,6 +278,87 @@ def read_json(path: Path, *, made_by: str) -> Any:
         raise ArtifactError(f"{path} is not valid JSON ({error}). Delete it and run `{made_by}` again.") from error
 
 
+def refuse_altered(path: Path, digest: str | None) -> None:
+    """Raises unless a table of a pair is the one that decided.json vouches for; an older one names none (None)."""
+    if digest is not None and path.exists() and file_id(path, length=64) != digest:
+        raise ArtifactError(
+            f"{path} is not what was decided: it was altered, or is being decided anew. Where nothing runs, delete "
+            f"{path.parent} and run `mmplat decide` again: it asks no model."
+        )
+
+
+STAGING = ".importing-"
+"""Begins the names of folders in which archives are unpacked."""
+_users: dict[Path, list[Any]] = {}
+"""Results folders that this process uses: the open lock and how many of its tasks hold it."""
+_users_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def in_use(results: Results) -> Iterator[None]:
+    """Around whatever makes files that nothing refers to yet. Many processes may hold this at once; none may sweep meanwhile."""
+    with _users_lock:
+        path = _use_lock(results)
+        if path not in _users:
+            stream = path.open("a+b")
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 0)
+            except (BlockingIOError, PermissionError):
+                stream.close()
+                raise Busy(
+                    f"{results.root} is being swept by `mmplat gc --delete`. Wait for it, and run this again."
+                ) from None
+            except OSError as error:
+                stream.close()
+                raise _no_locks(results.root, error) from error
+            _users[path] = [stream, 0]
+        _users[path][1] += 1
+    try:
+        yield
+    finally:
+        with _users_lock:
+            _users[path][1] -= 1
+            if not _users[path][1]:
+                _users.pop(path)[0].close()
+
+
+@contextlib.contextmanager
+def alone(results: Results) -> Iterator[None]:
+    """Around sweeping: while nobody plans, prepares, asks, trains or imports in this folder."""
+    with _users_lock:
+        path = _use_lock(results)
+        busy = Busy(
+            f"Something is being planned, prepared, asked, trained or imported in {results.root}: what it makes is referred to "
+            "only afterwards. Wait for it, or stop it, and run this again."
+        )
+        if path in _users:
+            raise busy
+        with path.open("a+b") as stream:
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
+            except (BlockingIOError, PermissionError):
+                raise busy from None
+            except OSError as error:
+                raise _no_locks(results.root, error) from error
+            yield
+
+
+def _use_lock(results: Results) -> Path:
+    path = (results.root / ".in-use").resolve()
+    with _allowed(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():  # to open and close it would drop the locks of this process
+            path.touch(0o666)
+    return path
+
+
+def _no_locks(folder: Path, error: OSError) -> ArtifactError:
+    return ArtifactError(
+        f"{folder} lies on a file system that cannot lock files ({error.strerror}). Locks keep two jobs from asking the "
+        "same rows: put the results folder on one that can (NFS with its lock service, Lustre mounted with -o flock)."
+    )
+
+
 ALL_PLACES = range(PLACES)
 _held: set[Path] = set()
 """Folders that this process holds. Locks belong to the process, and closing a second handle would drop the first's."""
@@ -284,10 +399,7 @@ def _lock(stream: IO[bytes], folder: Path, what: str, places: range) -> None:
     except (BlockingIOError, PermissionError):  # both are allowed to say that it is taken
         raise _busy(folder, what, places) from None
     except OSError as error:
-        raise ArtifactError(
-            f"{folder} lies on a file system that cannot lock files ({error.strerror}). Locks keep two jobs from asking the "
-            "same rows: put the results folder on one that can (NFS with its lock service, Lustre mounted with -o flock)."
-        ) from error
+        raise _no_locks(folder, error) from error
 
 
 def _busy(folder: Path, what: str, places: range) -> Busy:

@@ -149,6 +149,7 @@ def _batch_json(batch: BatchState) -> dict[str, Any]:
 def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) -> Progress:
     """Reads the done-markers and heartbeats of a plan."""
     now = now or datetime.now(UTC)
+    results = results.of(plan.grid.campaign)
     files = [(job, _files(job, results)) for job in plan.jobs]
     rate = rate_from(rates_of(said.beat for _, said in files if said.beat))
     decided = [results.decided(plan.grid.campaign, p.model.name, p.suite.name) / "decided.json" for p in plan.pairs]

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import Results, read_json, safe_name, write_json, write_json_once
+from mmplat.artifacts import Results, in_use, read_json, safe_name, write_json, write_json_once
 from mmplat.batching import Cut, Job, Rate, Work, cut, cut_of, describe_jobs, jobs_of, rate_from
 from mmplat.costs import measured_rates
 from mmplat.errors import ConfigError, UnknownName
@@ -243,18 +243,30 @@ def _refuse_no_length(minutes_per_job: Any) -> None:
 
 def write_plan(plan: Plan, results: Results) -> Path:
     """Writes what the jobs read. Files named by content are never rewritten, plan.json only when it says something new."""
+    refuse_guest(results, plan.grid.campaign)
     path = results.plan(plan.grid.campaign)
     _refuse_shared_folder(plan.grid.campaign, path)
-    for job in plan.jobs:
-        write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
-    for suite in plan.grid.suites:
-        _write_suite(suite, results)
-    for training in plan.grid.trainings.values():
-        write_training(training, results)
-    said = describe(plan)
-    if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
-        write_json(path, said)
+    with in_use(results):
+        for job in plan.jobs:
+            write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
+        for suite in plan.grid.suites:
+            _write_suite(suite, results)
+        for training in plan.grid.trainings.values():
+            write_training(training, results)
+        said = describe(plan)
+        if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
+            write_json(path, said)
     return path
+
+
+def refuse_guest(results: Results, campaign: str) -> None:
+    """Nobody's model or endpoint is asked on the word of a campaign that came as an archive."""
+    if results.of(campaign) != results:
+        raise ConfigError(
+            f"Campaign {campaign!r} came as an archive ({results.guest(campaign).archive}): it is decided, published, shown and "
+            f"verified from what came with it, and nothing is asked for it. Give your grid another `campaign`, or delete "
+            f"{results.guest(campaign).root}."
+        )
 
 
 def _refuse_shared_folder(campaign: str, path: Path) -> None:

@@ -9,7 +9,7 @@ import io
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mmplat import conditions
-from mmplat.artifacts import Results, atomic, only_writer, read_json, write_bytes, write_json
+from mmplat.artifacts import Results, atomic, in_use, only_writer, read_json, write_bytes, write_json
 from mmplat.errors import ArtifactError, ConfigError, MmplatError
-from mmplat.ids import bytes_id, content_id
+from mmplat.ids import bytes_id, content_id, file_id
 from mmplat.records import Sample, SuiteSpec
 from mmplat.suites import LeftOut, RawSample, catalog, identify
 
@@ -35,7 +35,7 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
     done = folder / "suite.json"
     if done.exists():
         return done
-    with only_writer(folder, what=f"Suite {spec.name!r}"):
+    with in_use(results), only_writer(folder, what=f"Suite {spec.name!r}"):
         if done.exists():  # another process finished it while we waited for nothing
             return done
         _refuse_changed(spec)
@@ -49,7 +49,8 @@ def prepare(spec: SuiteSpec, results: Results, *, advance: Advance = lambda n: N
         _refuse_unusable(spec, samples)
         with atomic(folder / "samples.parquet") as temporary:
             samples_table(samples).write_parquet(temporary)
-        write_json(done, _metadata(spec, samples, left_out))
+        digest = file_id(folder / "samples.parquet", length=64)
+        write_json(done, {**_metadata(spec, samples, left_out), "samples": digest})
     return done
 
 
@@ -58,18 +59,28 @@ def load_samples(folder: Path) -> list[Sample]:
     path = folder / "samples.parquet"
     if not (folder / "suite.json").exists():
         raise ArtifactError(f"{folder} is no prepared suite (suite.json is missing). `mmplat prepare` makes it.")
+    said = load_metadata(folder)
+    lists = ("labels", "options", "images")
+    objects = ("groups", "reference")
     try:
+        digest = file_id(path, length=64)
         rows = pl.read_parquet(path, glob=False).to_dicts()
-    except (OSError, pl.exceptions.PolarsError) as error:
+        samples = [
+            Sample(**{**r, **{k: tuple(r[k]) for k in lists}, **{k: json.loads(r[k]) for k in objects if k in r}})
+            for r in rows
+        ]
+    except (OSError, pl.exceptions.PolarsError, TypeError, KeyError, ValueError) as error:
         raise ArtifactError(
             f"{path} cannot be read ({error}). Delete the folder {folder} and run `mmplat prepare` again."
         ) from error
-    lists = ("labels", "options", "images")
-    objects = ("groups", "reference")
-    return [
-        Sample(**{**r, **{k: tuple(r[k]) for k in lists}, **{k: json.loads(r[k]) for k in objects if k in r}})
-        for r in rows
-    ]
+    # suite.json names the file's digest since 0.2; before, what its samples come to, and of imported answers not even that.
+    known = "samples" in said or said.get("params", {}).get("origin") == "imported"
+    if digest != said.get("samples", digest) or not (known or samples_id(samples) == said["content_id"]):
+        raise ArtifactError(
+            f"{path} does not hold the samples that were prepared: it was altered, or is damaged. Delete the folder {folder} "
+            "and run `mmplat prepare` again."
+        )
+    return samples
 
 
 def load_metadata(folder: Path) -> dict[str, Any]:
@@ -165,7 +176,7 @@ def _store(raw: Iterable[RawSample], images: Path, advance: Advance) -> list[Sam
         samples.append(
             Sample(
                 sample_id=one.sample_id,
-                sample_key=content_id({"question": one.question, "labels": one.labels, "images": names}),
+                sample_key=content_id(shown_of(one.question, one.labels, names)),
                 cluster=one.cluster or one.sample_id,
                 question=one.question,
                 options=one.options,
@@ -178,6 +189,16 @@ def _store(raw: Iterable[RawSample], images: Path, advance: Advance) -> list[Sam
         )
         advance(1)
     return samples
+
+
+def shown_of(question: str, labels: Sequence[str], images: Sequence[str]) -> dict[str, Any]:
+    """What a model is shown of a sample, and may answer: evidence is joined by the hash of it."""
+    return {"question": question, "labels": labels, "images": images}
+
+
+def sample_key(sample: Sample) -> str:
+    """The key of a sample, from its content."""
+    return content_id(shown_of(sample.question, sample.labels, sample.images))
 
 
 def _write_picture(folder: Path, picture: NDArray[np.uint8]) -> str:

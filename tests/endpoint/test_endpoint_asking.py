@@ -14,7 +14,8 @@ from builders import ask_all
 from chat_server import cut_off, fails, made_up, pictures_of, says, slowly, text_of, well, where
 
 from mmplat.errors import ModelError
-from mmplat.evidence.files import parts
+from mmplat.evidence.files import ROWS
+from mmplat.evidence.opening import parts
 from mmplat.models.endpoint import patience
 from mmplat.models.endpoint.replies import read
 from mmplat.plan import write_plan
@@ -22,7 +23,7 @@ from mmplat.preparing import prepare
 
 
 def stored(results):
-    files = [path for folder in results.evidence_root.rglob("*") if folder.is_dir() for path in parts(folder)]
+    files = [path for folder in results.evidence_root.rglob("*") if folder.is_dir() for path in parts(folder, ROWS)]
     return pl.concat([pl.read_parquet(path, glob=False) for path in files]) if files else pl.DataFrame()
 
 

@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from sqlalchemy import text
 
-from mmplat.artifacts import Results
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.audit import verify
 from mmplat.errors import UnknownName
+from mmplat.ids import file_id
 from mmplat.store import engine_of, publish, recorded, store_url
 
 Command = Callable[..., Any]
@@ -58,19 +59,47 @@ def test_every_run_follows_from_its_evidence_and_nothing_is_written(ran: Results
     assert {path: path.stat().st_mtime_ns for path in ran.root.rglob("*.parquet")} == before
 
 
-def test_altered_evidence_is_told_for_the_runs_that_read_it(ran: Results, mmplat: Command) -> None:
-    def swap(rows: pl.DataFrame) -> pl.DataFrame:
-        blind = pl.col("view") == "none"
-        columns = ("label_logits", "spelling_logits", "at_main")
-        return rows.with_columns(pl.when(blind).then(pl.col(c).list.reverse()).otherwise(pl.col(c)) for c in columns)
+def swapped(rows: pl.DataFrame) -> pl.DataFrame:
+    """Without the image, the model now says the opposite."""
+    blind = pl.col("view") == "none"
+    columns = ("label_logits", "spelling_logits", "at_main")
+    return rows.with_columns(pl.when(blind).then(pl.col(c).list.reverse()).otherwise(pl.col(c)) for c in columns)
 
+
+def test_evidence_that_was_altered_in_its_file_is_told(ran: Results, mmplat: Command) -> None:
     for part in evidence_parts(ran):
-        rewrite(part, swap)
-    assert statuses(ran) == {"naive": "verified", "posthoc-none": "differs", "vdd-none": "differs"}
+        rewrite(part, swapped)
+    assert set(statuses(ran).values()) == {"unreadable"}
     said = mmplat("verify", run_of(ran, "posthoc-none"), "--results", str(ran.root))
     assert said.code == 1
-    assert "the evidence gives" in said.out.decode()
-    assert mmplat("verify", run_of(ran, "naive"), "--results", str(ran.root)).code == 0
+    assert "its content changed" in said.out.decode()
+
+
+def test_evidence_that_was_put_in_the_place_of_other_evidence_is_told(ran: Results) -> None:
+    """Its seal is right, and decided.json is forged too: the store remembers what each run was decided from."""
+    found = {}
+    for part in list(evidence_parts(ran)):
+        rewrite(part, swapped)
+        digest = file_id(part, length=64)
+        part.rename(part.with_name(f"{part.name[:21]}-{digest[:16]}.parquet"))
+        found[f"{part.name[:21]}-{digest[:16]}.parquet"] = digest
+    assert set(statuses(ran).values()) == {"gone"}
+    decided = ran.decided("test", "fake", "world-objects") / "decided.json"
+    write_json(decided, {**read_json(decided, made_by=""), "evidence": found})
+    assert set(statuses(ran).values()) == {"differs"}
+    reasons = [reason for verdict in verify(ran, recorded(store_url(ran))) for reason in verdict.reasons]
+    assert "it was decided from other parts of evidence than those that decided.json names" in reasons
+    assert any("the evidence gives" in reason for reason in reasons)
+
+
+def test_a_run_is_recomputed_from_the_very_parts_that_it_was_decided_from(ran: Results) -> None:
+    """Another campaign may have asked the same samples since, and further."""
+    [part] = evidence_parts(ran)
+    wider = part.with_name(f"part-{'0' * 16}.parquet")
+    shutil.copyfile(part, wider)
+    rewrite(wider, lambda rows: swapped(rows).with_columns(lse_temperatures=pl.lit([0.1] * 50, pl.List(pl.Float32)),
+                                                           lse_shifted=pl.lit([0.0] * 50, pl.List(pl.Float64))))  # fmt: skip
+    assert set(statuses(ran).values()) == {"verified"}
 
 
 def test_a_number_altered_in_the_store_is_told(ran: Results) -> None:
@@ -128,7 +157,7 @@ def test_a_gold_answer_that_was_changed_is_told(ran: Results) -> None:
     flipped = pl.when(pl.col("gold") == "yes").then(pl.lit("no")).otherwise(pl.lit("yes"))
     rewrite(samples, lambda table: table.with_columns(gold=flipped))
     [reason] = {verdict.reasons[0] for verdict in verify(ran, recorded(store_url(ran)))}
-    assert "not those that were prepared" in reason
+    assert "does not hold the samples that were prepared" in reason
 
 
 def test_a_run_of_an_earlier_version_of_its_method_says_which(ran: Results, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,8 @@ from builders import GRID, ask_all, run_grid
 
 from mmplat.asking import ask
 from mmplat.errors import ArtifactError, Busy, EvidenceTooNarrow
-from mmplat.evidence.files import parts, read_evidence
+from mmplat.evidence.files import ROWS, read_evidence
+from mmplat.evidence.opening import parts
 from mmplat.preparing import load_samples, prepare
 
 
@@ -23,7 +25,7 @@ def evidence_folder(results, suite="world-objects", model="fake"):
 
 
 def stored(results):
-    return pl.read_parquet(parts(evidence_folder(results)), glob=False)
+    return pl.read_parquet(parts(evidence_folder(results), ROWS), glob=False)
 
 
 def assert_no_duplicates(results, expected):
@@ -121,9 +123,9 @@ def test_a_temperature_that_was_not_kept_is_asked_for(planned, results):
 def test_a_broken_part_is_set_aside_and_only_its_rows_are_asked_again(planned, results):
     plan = planned(GRID)
     ask_all(plan, results)
-    part = parts(evidence_folder(results))[0]
+    part = parts(evidence_folder(results), ROWS)[0]
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
-    with pytest.raises(ArtifactError, match="cannot be read.*Run `mmplat ask` with the same grid"):
+    with pytest.raises(ArtifactError, match="is damaged.*Run `mmplat ask` with the same grid"):
         read_all(plan, results)
     (outcome,) = ask_all(plan, results)
     assert outcome.asked == distinct(plan, results) * 2
@@ -137,7 +139,7 @@ def test_a_part_that_is_damaged_in_its_middle_is_set_aside_too(planned, results,
     plan = planned(GRID)
     ask_all(plan, results)
     before = stored(results).drop("seconds")
-    part = parts(evidence_folder(results))[0]
+    part = parts(evidence_folder(results), ROWS)[0]
     data = bytearray(part.read_bytes())
     for at in range(int(start * len(data)), int(stop * len(data)) + 1):
         data[at] ^= 1
@@ -250,26 +252,25 @@ def test_a_job_killed_at_any_moment_goes_on_where_it_stopped(planned, results, t
 def test_a_disk_that_fills_up_loses_nothing_that_was_written(planned, results, monkeypatch):
     import errno
 
-    from mmplat.evidence import files
-
     plan = planned(GRID.replace("limit: 60", "limit: 300"))
     write_and_prepare(plan, results)
     from mmplat.asking import suite_job
 
     monkeypatch.setattr(suite_job, "FLUSH_S", 0)
     monkeypatch.setattr(suite_job, "CHUNK_LOGITS", 3000)
-    real, written = files.pq.write_table, []
+    real, written = Path.write_bytes, []
 
-    def fills_up(table, path, **kwargs):
-        if len(written) == 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        written.append(table.num_rows)
-        real(table, path, **kwargs)
+    def fills_up(path, data):
+        if path.name.startswith(".part-"):
+            if len(written) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written.append(pl.read_parquet(data).height)
+        return real(path, data)
 
-    monkeypatch.setattr(files.pq, "write_table", fills_up)
+    monkeypatch.setattr(Path, "write_bytes", fills_up)
     with pytest.raises(ArtifactError, match="disk is full.*run the same command again"):
         ask(plan.batches[0], results)
-    monkeypatch.setattr(files.pq, "write_table", real)
+    monkeypatch.setattr(Path, "write_bytes", real)
     outcome = ask(plan.batches[0], results)
     assert outcome.kept == sum(written)
     assert_no_duplicates(results, distinct(plan, results) * 2)

@@ -20,7 +20,8 @@ from mmplat.batching import Cut, Piece, Work, cut, jobs_of, rate_from, resource
 from mmplat.costs import measured_rates
 from mmplat.deciding import decide
 from mmplat.errors import ArtifactError, Busy, ConfigError
-from mmplat.evidence.files import parts
+from mmplat.evidence.files import ROWS
+from mmplat.evidence.opening import parts
 from mmplat.grid import parse_grid
 from mmplat.heartbeats import Cost, Heartbeat
 from mmplat.plan import describe, make_plan, plan_for, read_plan, write_plan
@@ -465,5 +466,5 @@ def test_parts_are_named_by_their_rows_and_never_collide(results):
     plan = planned(results, 1)
     ask_everything(plan, results)
     (folder,) = (results.evidence_root / "model=fake" / "suite=world-objects").iterdir()
-    assert len(parts(folder)) >= 4
+    assert len(parts(folder, ROWS)) >= 4
     assert json.loads((folder / "evidence.json").read_text())["key"] == folder.name

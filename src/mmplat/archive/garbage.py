@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmplat.archive.holdings import Holdings, campaigns_in, holdings_of
-from mmplat.artifacts import Results, only_writer
+from mmplat.artifacts import STAGING, Results, only_writer
 from mmplat.errors import Busy, ConfigError
 
 LEFTOVER_S = 24 * 3600
@@ -112,7 +112,8 @@ def _decided(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, 
 
 
 def _leftovers(results: Results, held: Iterable[Holdings]) -> Iterator[tuple[str, Path]]:
-    """Parts that could not be read, and temporary files of killed processes."""
+    """Parts that could not be read, temporary files of killed processes, and imports that did not end."""
+    yield from (("import that did not end", path) for path in results.root.glob(f"{STAGING}*"))
     for room in ("evidence", "suites", "batches", "trained", "campaigns"):
         yield from (("broken part", path) for path in (results.root / room).rglob("*.broken"))
         for path in (results.root / room).rglob(".*.tmp"):

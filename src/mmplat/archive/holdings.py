@@ -30,12 +30,14 @@ class Holdings:
 
 
 def campaigns_in(results: Results) -> list[str]:
+    """Campaigns of this very folder: one that came as an archive lies in a folder of its own, with all that it refers to."""
     plans = sorted((results.root / "campaigns").glob("*/plan.json"))
     return sorted(str(read_json(plan, made_by="mmplat plan")["campaign"]) for plan in plans)
 
 
 def holdings_of(results: Results, campaign: str) -> Holdings:
     """Read from its plan, the done-markers of its batches, and its decisions."""
+    results = results.of(campaign)
     if not results.plan(campaign).exists():
         raise UnknownName("campaign", campaign, campaigns_in(results), where=f" in {results.root / 'campaigns'}")
     plan = read_json(results.plan(campaign), made_by="mmplat plan --write")

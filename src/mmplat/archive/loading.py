@@ -1,6 +1,8 @@
 """An archive of another lab → a campaign here. Nothing of it is trusted: neither its names, nor its sizes, nor its contents.
 
-Files are unpacked beside the results, compared with the archive's own list, and only then moved; what is here already stays.
+It becomes a guest: a results folder of its own below imported/, so that its evidence, samples and done-markers are those of its
+own campaign and of no other. Files are unpacked beside the results, held against the archive's list and their own names, and
+appear in one step.
 """
 
 from __future__ import annotations
@@ -8,30 +10,29 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import stat
 import tarfile
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic import ValidationError
 
+from mmplat.archive.checking import refuse_unsound
 from mmplat.archive.packing import FORMAT, MANIFEST, Listed, Manifest, is_weights
 from mmplat.archive.streams import reading
-from mmplat.artifacts import Results, read_json, safe_name
+from mmplat.artifacts import STAGING, Results, in_use, safe_name, write_json
 from mmplat.errors import ArtifactError
-from mmplat.ids import file_id
+from mmplat.ids import content_id, file_id
 
 ROOMS = ("batches", "campaigns", "evidence", "suites", "trained")
 NAME = re.compile(r"[A-Za-z0-9._+=-]+(/[A-Za-z0-9._+=-]+)+")
 """Names of our files: no drive, no root, no sign that a shell or another system reads in its own way."""
 LARGEST_MANIFEST = 256 * 2**20
 PIECE = 2**20
-LAST = ("suite.json", "card.json", "decided.json", "plan.json")
-"""Whose existence says that the rest is there; a plan comes after the decisions of its pairs."""
-NAMED_BY_CONTENT = re.compile(r"(batches|suites|trained)/[0-9a-f]+\.json|evidence/.+/evidence\.json")
-SUITE = re.compile(r"suites/[^/]+/[^/]+(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +46,61 @@ class Loaded:
 
 
 def load_campaign(results: Results, path: Path) -> Loaded:
-    """Loads the campaign of an archive, or nothing: a file that is here with another content is a reason to refuse."""
+    """Loads the campaign of an archive as a guest, or nothing; one that is here already is compared file by file."""
     results.root.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".importing-", dir=results.root))
-    try:
-        with reading(path) as archive:
-            manifest = _manifest(archive, path)
-            _unpack(archive, manifest.files, staging, path)
-        new = _new_files(results, manifest.files, staging, path)
-        for name in sorted(new, key=_order):
-            target = results.root / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (staging / name).replace(target)
-    finally:
-        shutil.rmtree(staging)
-    size = sum(manifest.files[name].bytes for name in new)
-    return Loaded(manifest.campaign, len(new), len(manifest.files) - len(new), size)
+    with in_use(results):
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=results.root))
+        try:
+            with reading(path) as archive:
+                manifest = _manifest(archive, path)
+                _unpack(archive, manifest.files, staging, path)
+            campaign, count = manifest.campaign, len(manifest.files)
+            if (here := _place(results, campaign)) is not None:
+                _refuse_other(here, manifest.files, path)
+                return Loaded(campaign, 0, count, 0)
+            refuse_unsound(Results(staging))
+            write_json(Results(staging).archive, _about(manifest, path))
+            staging.chmod(stat.S_IMODE(results.root.stat().st_mode))  # a temporary folder is private
+            target = results.guest(campaign).root
+            target.parent.mkdir(exist_ok=True)
+            staging.rename(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return Loaded(campaign, count, 0, sum(one.bytes for one in manifest.files.values()))
 
 
-def _order(name: str) -> tuple[int, str]:
-    last = name.rsplit("/", 1)[-1]
-    return (LAST.index(last) + 1 if last in LAST else 0, name)
+def _place(results: Results, campaign: str) -> Results | None:
+    """Where a campaign of that name lies already."""
+    if results.guest(campaign).root.exists():
+        return results.guest(campaign)
+    return results if results.plan(campaign).exists() else None
+
+
+def _refuse_other(here: Results, files: dict[str, Listed], path: Path) -> None:
+    """A campaign that is here already stays as it is, whatever an archive of that name holds."""
+    other = [
+        name
+        for name, listed in files.items()
+        if not (here.root / name).exists() or file_id(here.root / name, length=64) != listed.sha256
+    ]
+    if other:
+        whose = "came with an archive before" if here.archive.exists() else "is one of this results folder"
+        raise ArtifactError(
+            f"A campaign of that name {whose}, and {len(other)} files of {path} are not there or hold something else, "
+            f"{min(other)} for one. Nothing was loaded. Load it into a results folder of its own: `mmplat import campaign FILE "
+            f"--results FOLDER`{f', or delete {here.root} first' if here.archive.exists() else ''}."
+        )
+
+
+def _about(manifest: Manifest, path: Path) -> dict[str, Any]:
+    """Of a guest: what it came with, so that nobody takes it for one's own."""
+    return {
+        "campaign": manifest.campaign,
+        "archive": path.name,
+        "content": content_id({name: listed.sha256 for name, listed in manifest.files.items()}),
+        "mmplat": manifest.mmplat,
+        "imported": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _manifest(archive: tarfile.TarFile, path: Path) -> Manifest:
@@ -120,37 +155,3 @@ def _copy(stream: IO[bytes], target: Path) -> str:
             digest.update(piece)
             out.write(piece)
     return digest.hexdigest()
-
-
-def _new_files(results: Results, files: dict[str, Listed], staging: Path, path: Path) -> list[str]:
-    """What is not here yet; a file with another content under the same name would silently be one of two."""
-    new, other = [], []
-    for name, listed in files.items():
-        target = results.root / name
-        if _is_settled(results.root, staging, name):
-            continue
-        if not target.exists():
-            new.append(name)
-        elif file_id(target, length=64) != listed.sha256:
-            other.append(name)
-    if other:
-        raise ArtifactError(
-            f"{len(other)} files of {path} are here with another content, {min(other)} for one. Nothing was loaded. Load it "
-            "into a results folder of its own: `mmplat import campaign FILE --results FOLDER`."
-        )
-    return new
-
-
-def _is_settled(root: Path, staging: Path, name: str) -> bool:
-    """Whether ours stays, for two labs may differ in what determines no number: where a checkpoint or a suite's data lie."""
-    if NAMED_BY_CONTENT.fullmatch(name):
-        return (root / name).exists()
-    suite = SUITE.match(name)
-    if suite is None:
-        return False
-    ours, theirs = (folder / suite[0] / "suite.json" for folder in (root, staging))
-    return ours.exists() and theirs.exists() and _content(ours) == _content(theirs)
-
-
-def _content(suite: Path) -> str:
-    return str(read_json(suite, made_by="mmplat prepare")["content_id"])

@@ -52,6 +52,7 @@ class Packed:
 
 def pack_campaign(results: Results, campaign: str, path: Path) -> Packed:
     """Writes the archive whole or not at all; an existing file is kept."""
+    results = results.of(campaign)
     check_suffix(path)
     if path.exists():
         raise ConfigError(f"{path} exists. Name another file, or remove it.")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.artifacts import Results, only_writer, write_json
+from mmplat.artifacts import Results, in_use, only_writer, write_json
 from mmplat.asking.outcome import Advance, Outcome
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces, read_prefaces, subjects
 from mmplat.asking.remote_job import RemoteJob
@@ -20,8 +20,10 @@ from mmplat.asking.suite_job import SuiteJob
 from mmplat.asking.writing_job import WritingJob, missing_writings, speakers_of
 from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import covered
-from mmplat.evidence.files import read_evidence, set_aside_broken
+from mmplat.evidence.files import ROWS, read_evidence
+from mmplat.evidence.opening import set_aside_broken
 from mmplat.evidence.tokens import remember_tokens
+from mmplat.evidence.written import WRITTEN
 from mmplat.heartbeats import Pulse
 from mmplat.models import RemoteModel, families
 from mmplat.models.identity import known_identity, located, model_key, remember_identity
@@ -36,7 +38,7 @@ def ask(batch: Batch, results: Results, *, advance: Advance = lambda n: None) ->
     """Asks what is missing of a batch and writes its done-marker. The model is loaded only when something is missing."""
     outcome = Outcome()
     expected = {part.name: expected_rows(part, results) for part in batch.suites}
-    with Pulse(batch, results, outcome, expected) as pulse:
+    with in_use(results), Pulse(batch, results, outcome, expected) as pulse:
 
         def both(rows: int) -> None:
             pulse.advance(rows)
@@ -64,7 +66,7 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
         pulse.suite(part.name, len(samples) * (len(part.views) + len(part.writings)))
         target = results.evidence(batch.model.name, part.suite.name, key)
         with only_writer(target, what=f"Evidence of {batch.model.name} on {part.name}", places=part.shard.places):
-            set_aside_broken(target)
+            _set_aside_broken(target)
             missing = _missing(target, samples, part.views, batch.demand)
             unwritten = missing_writings(target, samples, part.writings)
             kept = missing.size - int(missing.sum()) + unwritten.size - int(unwritten.sum())
@@ -122,13 +124,18 @@ def _known(batch: Batch, here: ModelSpec, results: Results) -> dict[str, Any] | 
         return None
     for part in batch.suites:
         target = results.evidence(batch.model.name, part.suite.name, model_key(identity))
-        set_aside_broken(target)
+        _set_aside_broken(target)
         samples = _distinct(results.suite(part.suite.name, part.suite.key), part.shard)
         if _missing(target, samples, part.views, batch.demand).any():
             return None
         if missing_writings(target, samples, part.writings).any():
             return None
     return identity
+
+
+def _set_aside_broken(target: Path) -> None:
+    for kind in (ROWS, WRITTEN):
+        set_aside_broken(target, kind)
 
 
 def _distinct(folder: Path, shard: Shard) -> list[Sample]:

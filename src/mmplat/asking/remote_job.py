@@ -20,7 +20,7 @@ from mmplat.asking.outcome import Advance, Outcome, possible_views
 from mmplat.asking.suite_job import FLUSH_S, picture_of
 from mmplat.asking.told import cut_off, row_of, token_ids
 from mmplat.errors import ArtifactError
-from mmplat.evidence.files import SCHEMA, read_evidence, write_part
+from mmplat.evidence.files import SCHEMA, read_evidence, write_rows
 from mmplat.evidence.rows import Evidence
 from mmplat.evidence.tokens import write_tokens
 from mmplat.models import Ask, Failure, RemoteModel, Reply
@@ -125,7 +125,7 @@ class RemoteJob:
     def _flush(self) -> None:
         self.flushed = time.monotonic()
         if self.rows:
-            write_part(self.target, pa.Table.from_pylist(self.rows, schema=SCHEMA))
+            write_rows(self.target, pa.Table.from_pylist(self.rows, schema=SCHEMA))
             self.rows.clear()
             write_tokens(self.target, self.texts)
 

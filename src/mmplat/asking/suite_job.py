@@ -22,7 +22,7 @@ from mmplat.asking.outcome import Advance, Outcome, possible_views
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces
 from mmplat.asking.reading import Reading, reading_of
 from mmplat.errors import ArtifactError, IncompatibleCell, ModelError
-from mmplat.evidence.files import read_evidence, write_part
+from mmplat.evidence.files import read_evidence, write_rows
 from mmplat.evidence.rows import Evidence
 from mmplat.models import Ask, LoadedModel
 from mmplat.preparing import load_picture
@@ -85,7 +85,7 @@ class SuiteJob:
 
     def _flush(self, pending: list[pa.Table]) -> None:
         if pending:
-            write_part(self.target, pa.concat_tables(pending))
+            write_rows(self.target, pa.concat_tables(pending))
             pending.clear()
 
     def _chunks(self, todo: list[int], samples: list[Sample]) -> Iterator[list[int]]:

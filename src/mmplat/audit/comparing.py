@@ -22,6 +22,8 @@ def record_differences(recorded: RunRecord, fresh: RunRecord) -> Iterator[str]:
     for name in FIELDS:
         if getattr(recorded, name) != getattr(fresh, name):
             yield f"{name} is recorded as {getattr(recorded, name)}, the evidence gives {getattr(fresh, name)}"
+    if recorded.evidence_digest not in (None, fresh.evidence_digest):
+        yield "it was decided from other parts of evidence than those that decided.json names"
 
 
 def metric_differences(recorded: Sequence[MetricRecord], fresh: pl.DataFrame | None) -> Iterator[str]:

@@ -10,7 +10,9 @@ import polars as pl
 
 from mmplat.artifacts import Results
 from mmplat.errors import ArtifactError, MmplatError, UnknownName
-from mmplat.evidence.files import parts, read_rows
+from mmplat.evidence.files import ROWS, read_rows
+from mmplat.evidence.opening import parts
+from mmplat.evidence.written import WRITTEN
 from mmplat.models import Ask
 from mmplat.plan import Pair, read_plan
 from mmplat.preparing import load_metadata, load_samples
@@ -18,7 +20,8 @@ from mmplat.records import RunRecord, Sample, ViewSpec
 from mmplat.store import Origin, Recorded
 from mmplat.views import catalog as view_kinds
 
-MEASURED = "measured"
+IMPORTED = "imported"
+"""Origin of runs whose answers were given elsewhere: they have no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Lineage:
 
 def lineage_of(results: Results, recorded: Recorded, origin: Origin, sample_id: str | None = None) -> Lineage:
     """What a run rests on, as far as it is still there; `sample_id` chooses the sample that is shown, else the first."""
-    run = recorded.run
+    run, results = recorded.run, results.of(recorded.run.campaign)
     files = _files(results, run)
     missing = [f"{name}: {path} is gone" for name, path in files.items() if not path.exists()]
     views: list[ViewSpec] = []
@@ -49,7 +52,7 @@ def lineage_of(results: Results, recorded: Recorded, origin: Origin, sample_id: 
     samples: list[Sample] = []
     try:
         suite, samples = load_metadata(files["suite"]), load_samples(files["suite"])
-        if run.origin == MEASURED:
+        if run.origin != IMPORTED:
             views = _views(read_plan(files["plan"]).pair(run.model, run.suite), run.method, run.seed)
     except MmplatError as error:
         missing += [] if missing else [str(error)]
@@ -68,7 +71,7 @@ def lineage_of(results: Results, recorded: Recorded, origin: Origin, sample_id: 
 
 def _files(results: Results, run: RunRecord) -> dict[str, Path]:
     """Where a run's files lie; answers that were given elsewhere have no evidence here."""
-    evidence = {"evidence": results.evidence(run.model, run.suite, run.model_key)} if run.origin == MEASURED else {}
+    evidence = {"evidence": results.evidence(run.model, run.suite, run.model_key)} if run.origin != IMPORTED else {}
     return {
         "plan": results.plan(run.campaign),
         "decisions": results.decided(run.campaign, run.model, run.suite),
@@ -79,9 +82,7 @@ def _files(results: Results, run: RunRecord) -> dict[str, Path]:
 
 def _stored(files: dict[str, Path]) -> list[Path]:
     """The parts of the evidence: rows that were read, and answers that were written."""
-    return (
-        sorted([*parts(files["evidence"]), *files["evidence"].glob("written-*.parquet")]) if "evidence" in files else []
-    )
+    return [path for kind in (ROWS, WRITTEN) for path in parts(files["evidence"], kind)] if "evidence" in files else []
 
 
 def _views(pair: Pair, method: str, seed: int) -> list[ViewSpec]:

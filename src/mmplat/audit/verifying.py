@@ -5,7 +5,7 @@ Nothing is written and no model is asked. Numbers must agree but for the last bi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Literal
 
 import polars as pl
 
-from mmplat.artifacts import Results
+from mmplat.artifacts import Results, read_json
 from mmplat.audit.comparing import metric_differences, prediction_differences, record_differences
-from mmplat.audit.lineage import MEASURED
+from mmplat.audit.lineage import IMPORTED
 from mmplat.deciding import Decisions, decisions
 from mmplat.errors import ArtifactError, MmplatError
+from mmplat.evidence.judged import judged_folder
 from mmplat.plan import read_plan
 from mmplat.preparing import load_metadata, load_picture, load_samples, samples_id
 from mmplat.records import RunRecord
@@ -57,18 +58,20 @@ def verify(results: Results, runs: Sequence[Recorded], *, pictures: bool = False
 
 
 def _pair(results: Results, runs: list[Recorded], pictures: bool) -> Iterator[Verdict]:
-    measured = [one for one in runs if one.run.origin == MEASURED]
-    yield from (Verdict(one.run, "imported") for one in runs if one.run.origin != MEASURED)
+    measured = [one for one in runs if one.run.origin != IMPORTED]
+    yield from (Verdict(one.run, "imported") for one in runs if one.run.origin == IMPORTED)
     if not measured:
         return
     first = measured[0].run
+    results = results.of(first.campaign)
     status: Status = "gone"
     try:
-        _refuse_gone(results, first)
+        bound = _bound(results, first)
+        _refuse_gone(results, first, bound)
         status = "unreadable"
         _refuse_altered(results.suite(first.suite, first.suite_key), pictures)
         plan = read_plan(results.plan(first.campaign))
-        made = decisions(plan, plan.pair(first.model, first.suite), results)
+        made = decisions(plan, plan.pair(first.model, first.suite), results, bound=bound)
         stored = _stored_predictions(results, first)
     except MmplatError as error:
         yield from (Verdict(one.run, status, (str(error),)) for one in measured)
@@ -76,10 +79,20 @@ def _pair(results: Results, runs: list[Recorded], pictures: bool) -> Iterator[Ve
     yield from _compared(measured, made, stored)
 
 
-def _refuse_gone(results: Results, run: RunRecord) -> None:
+def _bound(results: Results, run: RunRecord) -> dict[str, str] | None:
+    """The parts of evidence that a pair was decided from, with their SHA-256; None: an earlier version decided it."""
+    path = results.decided(run.campaign, run.model, run.suite) / "decided.json"
+    found = read_json(path, made_by="mmplat decide").get("evidence")
+    return None if found is None else dict(found)
+
+
+def _refuse_gone(results: Results, run: RunRecord, bound: Mapping[str, str] | None) -> None:
     evidence = results.evidence(run.model, run.suite, run.model_key)
     if not any(evidence.glob("*.parquet")):
         raise ArtifactError(f"its evidence is gone: {evidence} holds no part")
+    for name in bound or ():
+        if not any((folder / name).exists() for folder in (evidence, judged_folder(evidence))):
+            raise ArtifactError(f"its evidence is gone: {evidence / name} was decided from, and is not there")
     for path in (results.suite(run.suite, run.suite_key) / "suite.json", results.plan(run.campaign)):
         if not path.exists():
             raise ArtifactError(f"{path} is gone")

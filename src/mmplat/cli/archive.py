@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ def import_campaign(
     file: Annotated[Path, typer.Argument(help="An archive that `mmplat export campaign` wrote.")],
     results: ResultsOption = None,
 ) -> None:
-    """Load a campaign from an archive, every file compared with the archive's list; what is here already stays."""
+    """Load a campaign from an archive as a guest: its evidence counts for it alone, and every file is held against its name."""
     from mmplat import archive, artifacts
 
     loaded = archive.load_campaign(artifacts.results(results), file)
@@ -49,10 +50,11 @@ def gc(
     from mmplat import archive, artifacts
 
     where = artifacts.results(results)
-    found = archive.collect(where)
-    for one in found:
-        kept = archive.delete(one) if delete else None
-        typer.echo(f"{one.bytes:>15,}  {one.what:<25} {one.path}" + (f"  kept: {kept}" if kept else ""))
+    with artifacts.alone(where) if delete else nullcontext():
+        found = archive.collect(where)
+        for one in found:
+            kept = archive.delete(one) if delete else None
+            typer.echo(f"{one.bytes:>15,}  {one.what:<25} {one.path}" + (f"  kept: {kept}" if kept else ""))
     verb = "deleted" if delete else "to delete; `mmplat gc --delete` does it"
     total = sum(one.bytes for one in found)
     typer.echo(f"{total:,} bytes in {len(found)} places {verb}" if found else "Everything is referred to.", err=True)

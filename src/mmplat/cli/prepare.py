@@ -22,6 +22,7 @@ def prepare(
     from mmplat import artifacts
     from mmplat.cli.progress import bar
     from mmplat.grid import load_grid
+    from mmplat.plan import plan_for, write_plan
     from mmplat.preparing import prepare as prepare_suite
     from mmplat.records import SuiteSpec
     from mmplat.suites import catalog
@@ -30,7 +31,9 @@ def prepare(
     if spec is not None:
         wanted = [SuiteSpec.model_validate(artifacts.read_json(spec, made_by="mmplat plan --write"))]
     else:
-        wanted = list(load_grid(grid).suites)
+        plan = plan_for(load_grid(grid), place)
+        write_plan(plan, place)  # first, so that `mmplat gc` knows whose they are
+        wanted = list(plan.grid.suites)
     for suite in wanted:
         with bar(f"prepare {suite.name}", catalog.get(suite.kind).count(suite)) as advance:
             typer.echo(str(prepare_suite(suite, place, advance=advance)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,8 @@ from mmplat.errors import EvidenceTooNarrow
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence
 from mmplat.evidence.rows import Evidence
-from mmplat.evidence.written import read_written
+from mmplat.evidence.written import open_written
+from mmplat.ids import content_id
 from mmplat.plan import Pair, Plan, Seeded
 from mmplat.preparing import load_metadata, load_samples
 from mmplat.records import DecodingSpec, Sample
@@ -45,8 +46,15 @@ class Context:
     """Which labels speak for a spurious attribute (sample, label), where samples say so."""
     written: pl.DataFrame
     """Answers in words; empty where labels are read."""
+    parts: Mapping[str, str]
+    """Files of evidence that hold at least one of the rows, and the SHA-256 of each."""
     judgments: Judgments | None = None
     """Of the answers in words, where the plan has a judge."""
+
+    @property
+    def evidence_digest(self) -> str:
+        """Of everything that the cells are decided from, whatever its files are called."""
+        return content_id(sorted(self.parts.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +77,17 @@ class Decided:
     """What a judge said of each decided sample (index)."""
 
 
-def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
+def context_of(plan: Plan, pair: Pair, results: Results, bound: Mapping[str, str] | None = None) -> Context:
+    """Reads what a pair is decided from; with `bound`, the parts of evidence that an earlier decision names, and no others."""
+    results = results.of(plan.grid.campaign)
     folder = results.suite(pair.suite.name, pair.suite.key)
     samples = load_samples(folder)
     model_key, asked = asked_of(plan, pair, results)
     stored = results.evidence(pair.model.name, pair.suite.name, model_key)
-    written = read_written(stored, [writing.key for writing in pair.writings])
-    evidence = read_evidence(stored, samples, list(pair.views))
+    opened = open_written(stored, [writing.key for writing in pair.writings], bound=bound)
+    written = opened.rows
+    evidence = read_evidence(stored, samples, list(pair.views), bound=bound)
+    judgments = judgments_of(plan, pair, results, stored, bound)
     open_ended = suites.get(pair.suite.kind).open_ended
     if open_ended:  # nothing was read but what was written
         device, dtype = ("+".join(sorted(written[name].unique())) or "unknown" for name in ("device", "dtype"))
@@ -94,7 +106,8 @@ def context_of(plan: Plan, pair: Pair, results: Results) -> Context:
         positive=None if positive is None else np.array([s.labels.index(positive) for s in samples]),
         spurious=labels_with(SPURIOUS, samples, int(evidence.n_labels.max())),
         written=written,
-        judgments=judgments_of(plan, pair, results, stored),
+        parts={**evidence.parts, **opened.used, **({} if judgments is None else judgments.parts)},
+        judgments=judgments,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmplat.artifacts import Results, read_json
 from mmplat.errors import ArtifactError
-from mmplat.evidence.judged import KEY, judged_folder, read_judged
+from mmplat.evidence.judged import KEY, judged_folder, open_judged
 from mmplat.metrics.graded import summarise_graded
 from mmplat.metrics.summary import Number
 from mmplat.plan import Pair, Plan
@@ -30,6 +30,8 @@ class Judgments:
     marker: Mapping[str, Any]
     """judged.json: who judged, and what could not be judged."""
     said: Mapping[tuple[str, ...], Scores | None]
+    parts: Mapping[str, str]
+    """Files that hold them, and the SHA-256 of each."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -79,7 +81,9 @@ def _whole(one: ByOrder) -> dict[str, Scores] | None:
     return found if len(found) == len(one) else None
 
 
-def judgments_of(plan: Plan, pair: Pair, results: Results, evidence: Path) -> Judgments | None:
+def judgments_of(
+    plan: Plan, pair: Pair, results: Results, evidence: Path, bound: Mapping[str, str] | None = None
+) -> Judgments | None:
     """The judgments that the plan asks for; None: the suite is scored without a judge."""
     if pair.judge is None:
         return None
@@ -89,6 +93,7 @@ def judgments_of(plan: Plan, pair: Pair, results: Results, evidence: Path) -> Ju
         raise ArtifactError(
             f"{path} is of another judge than the grid names. Run `mmplat judge` with this grid; what either said is kept."
         )
-    rows = read_judged(judged_folder(evidence), marker["judge"]).select(*KEY, "score", "score_reference")
+    opened = open_judged(judged_folder(evidence), marker["judge"], bound=bound)
+    rows = opened.rows.select(*KEY, "score", "score_reference")
     said = {row[:4]: None if row[4] is None else (row[4], row[5]) for row in rows.iter_rows()}
-    return Judgments(rubrics.get(pair.judge.rubric), marker, said)
+    return Judgments(rubrics.get(pair.judge.rubric), marker, said, opened.used)

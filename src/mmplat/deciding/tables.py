@@ -67,6 +67,7 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         model_key=context.model_key,
         suite_key=context.suite["key"],
         evidence_key=evidence_key,
+        evidence_digest=context.evidence_digest,
         settings=settings,
         versions={**packages(), **context.asked.get("versions", {}), **versions},
     )
@@ -214,13 +215,22 @@ def runs_table(runs: list[RunRecord]) -> pa.Table:
     for row in rows:
         row["settings"], row["versions"] = (json.dumps(row[k], sort_keys=True) for k in ("settings", "versions"))
     frame = pl.DataFrame(
-        rows, schema_overrides={"error": pl.String, "git_revision": pl.String, "git_dirty": pl.Boolean}
+        rows,
+        schema_overrides={
+            "error": pl.String,
+            "git_revision": pl.String,
+            "git_dirty": pl.Boolean,
+            "evidence_digest": pl.String,
+        },
     )
     return frame.to_arrow()
 
 
-def summary(context: Context, runs: list[RunRecord], seconds: float) -> dict[str, Any]:
+def summary(context: Context, runs: list[RunRecord], seconds: float, files: Mapping[str, str]) -> dict[str, Any]:
+    """What decided.json says. `files` are those beside it with their SHA-256: it vouches for them."""
     return {
+        "files": dict(files),
+        "evidence": dict(context.parts),
         "campaign": context.plan.grid.campaign,
         "model": {
             "name": context.pair.model.name,

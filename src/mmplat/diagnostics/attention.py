@@ -34,6 +34,8 @@ def measure(pair: Measured, *, results: Results, items: int = 32, longest: int =
     reason = families.get(pair.pair.model.family).unavailable(WATCHED)
     if reason:
         raise IncompatibleCell(reason)
+    if pair.guest:
+        raise IncompatibleCell("its campaign came as an archive, and no model is loaded on the word of one")
     model = _loaded(located(pair.pair.model, results).model_dump_json())
     if not hasattr(model, "watch"):
         raise IncompatibleCell("its family shows nothing of its layers")

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mmplat.artifacts import Results, read_json
+from mmplat.artifacts import Results, read_json, refuse_altered
 from mmplat.errors import ConfigError, IncompatibleCell, UnknownName
 from mmplat.evidence.files import padded, read_evidence
 from mmplat.evidence.rows import Evidence
@@ -64,6 +64,8 @@ class Measured:
     runs: pl.DataFrame
     predictions: Path
     evidence_folder: Path
+    guest: bool = False
+    """Whether its campaign came as an archive."""
 
     @property
     def closed(self) -> bool:
@@ -186,7 +188,7 @@ def measured(
     """The decided pairs of a campaign, all of them or those of some models and suites."""
     path = results.plan(campaign)
     if not path.exists():
-        known = [plan.parent.name for plan in (results.root / "campaigns").glob("*/plan.json")]
+        known = [plan.parent.name for plan in results.plans]
         raise UnknownName("campaign", campaign, known, where=f" in {results.root} (`{MADE_BY}` makes one)")
     plan = read_plan(path)
     for axis, asked, there in (
@@ -207,8 +209,11 @@ def measured(
 
 
 def _measured(plan: Plan, pair: Pair, results: Results) -> Measured:
+    here, results = results, results.of(plan.grid.campaign)
     folder = results.decided(plan.grid.campaign, pair.model.name, pair.suite.name)
     decided = read_json(folder / "decided.json", made_by=f"mmplat decide {results.plan(plan.grid.campaign)}")
+    for name in ("runs.parquet", "predictions.parquet"):
+        refuse_altered(folder / name, decided.get("files", {}).get(name))
     runs = pl.read_parquet(folder / "runs.parquet", glob=False).filter(seed=plan.grid.seeds[0])
     return Measured(
         pair=pair,
@@ -217,4 +222,5 @@ def _measured(plan: Plan, pair: Pair, results: Results) -> Measured:
         runs=runs.filter(pl.col("status") != "failed"),
         predictions=folder / "predictions.parquet",
         evidence_folder=results.evidence(pair.model.name, pair.suite.name, decided["model"]["key"]),
+        guest=results != here,
     )

@@ -1,30 +1,27 @@
-"""Evidence on disk: Parquet parts of one model on one suite, written whole, never changed.
+"""Next-token rows on disk: Parquet parts of one model on one suite, written whole, never changed.
 
 A part is named by the rows that it holds. A later part may hold a wider row for the same (sample, view); reading takes the
-widest. A part that cannot be read is set aside by the next asking, which asks only its rows again.
+widest.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mmplat.artifacts import atomic
 from mmplat.errors import ArtifactError
 from mmplat.evidence.coverage import REACH
+from mmplat.evidence.opening import PART, Kind, Opened, flat, open_parts, refuse_disagreeing, write_part
 from mmplat.evidence.rows import Evidence, Rows
 from mmplat.ids import bytes_id
 from mmplat.records import Sample, ViewSpec
-
-log = logging.getLogger(__name__)
 
 SCHEMA = pa.schema(
     [
@@ -58,89 +55,95 @@ SCHEMA = pa.schema(
     ]
 )
 
-COLUMNS = pl.DataFrame(SCHEMA.empty_table()).schema
-"""A part of an earlier version lacks later columns: they are null there."""
+NEVER_NEGATIVE = ("label_mass", "lse_shifted", "untold", "draws", "drawn", "margin", "seconds", "vocab_size")
+ROUNDING = 1e-3
+"""Sums of float32 logits may differ from each other by this much."""
+ALIGNED = (("top_ids", "top_logits"), ("spelling_ids", "spelling_of"), ("spelling_ids", "spelling_logits"),
+           ("labels", "label_logits"), ("lse_temperatures", "lse_shifted"))  # fmt: skip
 
 
-PACKED: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "write_page_checksum": True}
-"""How parts are written. Checksums tell a disk's slip of the pen, which would be another number, from what was asked."""
+def _defect(rows: pl.DataFrame) -> str | None:
+    """What no next-token row can hold."""
+    for one, other in ALIGNED:
+        if rows.select((pl.col(one).list.len() != pl.col(other).list.len()).any()).item():
+            return f"a row has more or fewer {one} than {other}"
+    for name in NEVER_NEGATIVE:
+        smallest = pa.compute.min(flat(rows[name])).as_py()
+        if smallest is not None and smallest < -ROUNDING:
+            return f"{name} holds {smallest}, which cannot be"
+    for name in ("label_mass", "untold"):
+        largest: Any = rows[name].max()
+        if largest is not None and largest > 1 + ROUNDING:
+            return f"{name} holds {largest}, which is no probability"
+    if _unsorted(rows["top_logits"]):
+        return "top_logits of a row are not sorted, the largest first"
+    below = pl.col("lse") < pl.col("top_logits").list.first() - ROUNDING
+    if rows.select(below.any()).item():
+        return "lse of a row lies below its largest logit"
+    return None
 
 
-def write_part(folder: Path, table: pa.Table) -> Path:
-    """Writes one part; equal rows give an equal name, so a repeated write replaces rather than doubles."""
+def _unsorted(lists: pl.Series) -> bool:
+    values = flat(lists).to_numpy(zero_copy_only=False)
+    ends = lists.list.len().fill_null(0).to_numpy().astype(np.int64).cumsum()
+    rises = np.diff(values) > 0
+    rises[ends[(ends > 0) & (ends < len(values))] - 1] = False  # from the end of a row to the next row
+    return bool(rises.any())
+
+
+ROWS = Kind(
+    prefix="part",
+    schema=SCHEMA,
+    key=("sample_key", "view_key"),
+    required=("sample_key", "sample_id", "view_key", "labels", "label_logits", "top_ids", "top_logits"),
+    made_by="mmplat ask",
+    defect=_defect,
+)
+
+
+def write_rows(folder: Path, table: pa.Table) -> Path:
+    """Writes one part, named by the rows that it holds."""
     reach = (pa.compute.list_value_length(table[name]).fill_null(0).cast(pa.string()) for name in REACH)
     named = pa.compute.binary_join_element_wise(table["sample_key"], table["view_key"], *reach, " ").to_pylist()
-    name = bytes_id("\n".join(named).encode())
-    path = folder / f"part-{name}.parquet"
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, use_dictionary=DICTIONARY, **PACKED)
-    return path
+    return write_part(folder, ROWS, bytes_id("\n".join(named).encode()), table)
 
 
-DICTIONARY = ["view", "view_key", "device", "dtype", "sample_id", "sample_key"]
-"""Columns that repeat; logits are noise to a dictionary and only cost time."""
-
-
-def parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
-
-
-def set_aside_broken(folder: Path) -> list[Path]:
-    """Renames parts that cannot be read to *.broken, so that only what they hold is asked again."""
-    broken = []
-    for path in (*parts(folder), *sorted(folder.glob("written-*.parquet"))):
-        try:
-            _read_through(path)
-        except FileNotFoundError:  # the job of another shard set it aside at this very moment
-            continue
-        except (pa.ArrowException, OSError) as error:
-            target = path.with_suffix(".parquet.broken")
-            with contextlib.suppress(FileNotFoundError):
-                path.replace(target)
-            log.warning(
-                "%s cannot be read (%s); it is kept as %s, and its rows are asked again.", path, error, target.name
-            )
-            broken.append(target)
-    return broken
-
-
-def _read_through(path: Path) -> None:
-    """Every page of a part, a few rows at a time: one that was damaged in its middle ends as it should."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as part:
-        for _ in part.iter_batches(batch_size=1024):
-            pass
+def open_rows(
+    folder: Path,
+    views: list[ViewSpec],
+    sample_keys: list[str] | None = None,
+    *,
+    bound: Mapping[str, str] | None = None,
+) -> Opened:
+    """The widest stored row of each (sample, view), without order."""
+    opened = open_parts(folder, ROWS, where=pl.col("view_key").is_in([v.key for v in views]), bound=bound)
+    rows = opened.rows
+    if sample_keys is not None:
+        rows = rows.join(pl.DataFrame({"sample_key": sample_keys}).unique(), on="sample_key", how="semi")
+    if len(opened.digests) > 1:
+        reach = {f"{name} reaches": pl.col(name).list.len().fill_null(0) for name in REACH}
+        rows = rows.with_columns(**reach)
+        rows = rows.sort(list(reach), descending=True, maintain_order=True)
+        widest = rows.unique(ROWS.key, keep="first", maintain_order=True)
+        as_wide = rows.join(widest, on=[*ROWS.key, *reach], how="semi")
+        refuse_disagreeing(as_wide, ROWS.key, ("label_logits", "top_ids", "top_logits", "at_main", "lse"))
+        rows = widest.drop(list(reach))
+    return replace(opened, rows=rows)
 
 
 def read_rows(folder: Path, views: list[ViewSpec], sample_keys: list[str] | None = None) -> pl.DataFrame:
-    """The widest stored row of each (sample, view), without order."""
-    files = parts(folder)
-    if not files:
-        return pl.DataFrame(schema=COLUMNS)
-    try:
-        rows = (
-            pl.scan_parquet(files, glob=False, schema=COLUMNS, missing_columns="insert", extra_columns="ignore")
-            .filter(pl.col("view_key").is_in([v.key for v in views]))
-            .collect()
-        )
-    except (pl.exceptions.ComputeError, OSError) as error:
-        raise ArtifactError(
-            f"A part of the evidence in {folder} cannot be read ({error}). Run `mmplat ask` with the same grid: it sets "
-            "the broken part aside and asks only its rows again."
-        ) from error
-    if sample_keys is not None:
-        rows = rows.join(pl.DataFrame({"sample_key": sample_keys}).unique(), on="sample_key", how="semi")
-    if len(files) == 1:
-        return rows
-    widest = [pl.col(name).list.len() for name in REACH]
-    return rows.sort(widest, descending=True, nulls_last=True, maintain_order=True).unique(
-        ["sample_key", "view_key"], keep="first"
-    )
+    """The rows of `open_rows` alone."""
+    return open_rows(folder, views, sample_keys).rows.drop(PART)
 
 
-def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) -> Evidence:
-    """Arrays of all `views` (the main view first), aligned with `samples`."""
-    stored = read_rows(folder, views, [s.sample_key for s in samples])
+def read_evidence(
+    folder: Path, samples: list[Sample], views: list[ViewSpec], *, bound: Mapping[str, str] | None = None
+) -> Evidence:
+    """Arrays of all `views` (the main view first), aligned with `samples`; with `bound`, from these parts alone."""
+    opened = open_rows(folder, views, [s.sample_key for s in samples], bound=bound)
+    stored = opened.rows
     order = pl.DataFrame({"sample_key": [s.sample_key for s in samples]})
+    _refuse_other_labels(folder, stored, samples)
     n_labels = np.array([len(s.labels) for s in samples], np.int16)
     main = views[0]
     arrays = {
@@ -154,7 +157,23 @@ def read_evidence(folder: Path, samples: list[Sample], views: list[ViewSpec]) ->
         for view in views
     }
     device, dtype = ("+".join(sorted(stored[name].drop_nulls().unique())) or "unknown" for name in ("device", "dtype"))
-    return Evidence(n_labels, arrays[main.key], arrays, device, dtype)
+    return Evidence(n_labels, arrays[main.key], arrays, device, dtype, opened.used)
+
+
+def _refuse_other_labels(folder: Path, stored: pl.DataFrame, samples: list[Sample]) -> None:
+    """A sample's key holds its labels: a row of that key with other labels was put under it later."""
+    ours = {s.sample_key: "\n".join(s.labels) for s in samples}  # compared as text: lists are slow to make
+    prepared = pl.DataFrame({"sample_key": list(ours), "ours": list(ours.values())})
+    joined = stored.select("sample_key", "sample_id", PART, labels=pl.col("labels").list.join("\n"))
+    other = joined.join(prepared, on="sample_key").filter(pl.col("labels") != pl.col("ours"))
+    if not other.is_empty():
+        row = other.row(0, named=True)
+        seen, prepared_labels = (row[name].splitlines() for name in ("labels", "ours"))
+        raise ArtifactError(
+            f"Evidence in {folder} cannot be used: {row[PART]} answers sample {row['sample_id']!r} with the labels {seen}, and "
+            f"the prepared sample of that key has {prepared_labels}. Take the part away and run `mmplat ask` with the same "
+            "grid: it asks only its rows again."
+        )
 
 
 def _arrays(table: pl.DataFrame, *, is_main: bool, n_labels: int) -> Rows:

@@ -5,14 +5,14 @@ A judgment is known by what its judge was shown (`prompt`), so other words of a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from mmplat.artifacts import atomic
-from mmplat.errors import ArtifactError
+from mmplat.evidence.opening import PART, Kind, Opened, open_parts, refuse_disagreeing, write_part
 from mmplat.ids import content_id
 
 SCHEMA = pa.schema(
@@ -34,8 +34,10 @@ SCHEMA = pa.schema(
         ("completion_tokens", pa.int32()),
     ]
 )
-PREFIX = "judged-"
 KEY = ["sample_key", "writing", "order", "prompt"]
+JUDGED = Kind(
+    prefix="judged", schema=SCHEMA, key=("judge", *KEY), required=("judge", *KEY, "reply"), made_by="mmplat judge"
+)
 
 
 def judged_folder(evidence: Path) -> Path:
@@ -44,24 +46,17 @@ def judged_folder(evidence: Path) -> Path:
 
 
 def write_judged(folder: Path, table: pa.Table) -> Path:
-    """Writes one part; equal judgments give an equal name, so a repeated write replaces rather than doubles."""
-    name = content_id([table[column].to_pylist() for column in ("judge", *KEY)])
-    path = folder / f"{PREFIX}{name}.parquet"
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=1)
-    return path
+    """Writes one part, named by the judgments that it holds."""
+    return write_part(folder, JUDGED, content_id([table[column].to_pylist() for column in ("judge", *KEY)]), table)
+
+
+def open_judged(folder: Path, judge: str, *, bound: Mapping[str, str] | None = None) -> Opened:
+    """What one judge said, a row per (sample, writing, order, prompt), without order."""
+    opened = open_parts(folder, JUDGED, where=pl.col("judge") == judge, bound=bound)
+    refuse_disagreeing(opened.rows, JUDGED.key, ("score", "score_reference"))
+    return replace(opened, rows=opened.rows.unique(JUDGED.key, keep="first"))
 
 
 def read_judged(folder: Path, judge: str) -> pl.DataFrame:
-    """What one judge said, a row per (sample, writing, order, prompt), without order."""
-    files = sorted(folder.glob(f"{PREFIX}*.parquet"))
-    if not files:
-        return pl.DataFrame(SCHEMA.empty_table())
-    try:
-        rows = pl.scan_parquet(files, glob=False).filter(pl.col("judge") == judge).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ArtifactError(
-            f"A part of the judgments in {folder} cannot be read ({error}). Delete it and run `mmplat judge` with the same "
-            "grid: replies are kept apart, so nothing is paid again."
-        ) from error
-    return rows.unique(KEY, keep="first")
+    """The rows of `open_judged` alone."""
+    return open_judged(folder, judge).rows.drop(PART)

@@ -5,6 +5,7 @@ Ragged lists are padded: token ids with −1, logits with −inf, so that array 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,6 +98,8 @@ class Evidence:
     device: str = "unknown"
     """What it was asked on; several devices are joined by a plus."""
     dtype: str = "unknown"
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Files that these rows were read from, and the SHA-256 of each."""
 
     def view(self, spec: ViewSpec) -> Rows:
         return self.views[spec.key]

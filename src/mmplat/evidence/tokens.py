@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from mmplat.artifacts import read_json, write_json_once
-from mmplat.evidence.files import parts
+from mmplat.evidence.files import ROWS
+from mmplat.evidence.opening import parts
 from mmplat.ids import content_id
 
 
@@ -42,7 +43,7 @@ def remember_tokens(folder: Path, model: object) -> None:
     """Remembers the text of every kept token of the stored rows, where the model can say it."""
     if isinstance(model, Speaks):
         known = read_tokens(folder)
-        write_tokens(folder, {token: model.say([token]) for token in _kept(parts(folder)) if token not in known})
+        write_tokens(folder, {token: model.say([token]) for token in _kept(parts(folder, ROWS)) if token not in known})
 
 
 def _kept(files: Iterable[Path]) -> list[int]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from mmplat.artifacts import atomic
-from mmplat.errors import ArtifactError
-from mmplat.evidence.files import PACKED
+from mmplat.evidence.opening import PART, Kind, Opened, open_parts, refuse_disagreeing, write_part
 from mmplat.ids import content_id
 
 SCHEMA = pa.schema(
@@ -30,31 +28,37 @@ SCHEMA = pa.schema(
         ("dtype", pa.string()),
     ]
 )
-PREFIX = "written-"
-
-
-def write_written(folder: Path, table: pa.Table) -> Path:
-    """Writes one part; equal answers give an equal name, so a repeated write replaces rather than doubles."""
-    name = content_id([table["sample_key"].to_pylist(), table["writing"].to_pylist()])
-    path = folder / f"{PREFIX}{name}.parquet"
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, **PACKED)
-    return path
-
-
+WRITTEN = Kind(
+    prefix="written",
+    schema=SCHEMA,
+    key=("sample_key", "writing"),
+    required=("sample_key", "writing", "text"),
+    made_by="mmplat ask",
+)
 DECIDED_FROM = ("sample_key", "writing", "text", "forwards", "seconds", "device", "dtype")
 
 
-def read_written(folder: Path, writings: list[str], columns: Sequence[str] = DECIDED_FROM) -> pl.DataFrame:
+def write_written(folder: Path, table: pa.Table) -> Path:
+    """Writes one part, named by the answers that it holds."""
+    return write_part(
+        folder, WRITTEN, content_id([table["sample_key"].to_pylist(), table["writing"].to_pylist()]), table
+    )
+
+
+def open_written(
+    folder: Path,
+    writings: list[str],
+    columns: Sequence[str] = DECIDED_FROM,
+    *,
+    bound: Mapping[str, str] | None = None,
+) -> Opened:
     """One row per (sample, writing), without order; tokens and their numbers only where `columns` asks for them."""
-    files = sorted(folder.glob(f"{PREFIX}*.parquet"))
-    if not files:
-        return pl.DataFrame(pl.from_arrow(SCHEMA.empty_table())).select(columns)
-    try:
-        rows = pl.scan_parquet(files, glob=False).filter(pl.col("writing").is_in(writings)).select(columns).collect()
-    except (pl.exceptions.ComputeError, OSError) as error:
-        raise ArtifactError(
-            f"A part of the written answers in {folder} cannot be read ({error}). Run `mmplat ask` with the same grid: it "
-            "sets the broken part aside and asks only its answers again."
-        ) from error
-    return rows.unique(["sample_key", "writing"], keep="first")
+    shown = tuple(dict.fromkeys([*WRITTEN.required, *columns]))
+    opened = open_parts(folder, WRITTEN, where=pl.col("writing").is_in(writings), columns=shown, bound=bound)
+    refuse_disagreeing(opened.rows, WRITTEN.key, ("text",))
+    return replace(opened, rows=opened.rows.unique(WRITTEN.key, keep="first").select(*columns, PART))
+
+
+def read_written(folder: Path, writings: list[str], columns: Sequence[str] = DECIDED_FROM) -> pl.DataFrame:
+    """The rows of `open_written` alone."""
+    return open_written(folder, writings, columns).rows.drop(PART)

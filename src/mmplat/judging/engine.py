@@ -18,12 +18,13 @@ import pyarrow as pa
 from mmplat.artifacts import Results, only_writer, read_json, write_json
 from mmplat.deciding.asked import asked_of
 from mmplat.errors import ConfigError
-from mmplat.evidence.judged import KEY, SCHEMA, judged_folder, read_judged, write_judged
+from mmplat.evidence.judged import JUDGED, KEY, SCHEMA, judged_folder, read_judged, write_judged
+from mmplat.evidence.opening import set_aside_broken
 from mmplat.evidence.written import read_written
 from mmplat.ids import content_id
 from mmplat.judges import JudgeSpec
 from mmplat.models import Failure
-from mmplat.plan import Pair, Plan
+from mmplat.plan import Pair, Plan, refuse_guest
 from mmplat.preparing import load_samples
 from mmplat.provenance import packages
 from mmplat.records import Prompt, Sample
@@ -72,12 +73,14 @@ def judge(plan: Plan, pair: Pair, results: Results, *, advance: Advance = lambda
     who = pair.judge
     if who is None:
         raise ConfigError(f"{pair.model.name} × {pair.suite.name} has no judge in this grid: there is nothing to do.")
+    refuse_guest(results, plan.grid.campaign)
     began, outcome, rubric = time.perf_counter(), Outcome(), rubrics.get(who.rubric)
     model_key, _ = asked_of(plan, pair, results)
     stored = results.evidence(pair.model.name, pair.suite.name, model_key)
     cases = _cases(pair, results, stored, rubric)
     folder = judged_folder(stored)
     with only_writer(folder, what=f"What is judged of {pair.model.name} on {pair.suite.name}"):
+        set_aside_broken(folder, JUDGED)
         identity = _known(who, folder, cases)
         if identity is None:
             identity = _Job(who, rubric, folder, results.replies, outcome, advance).run(cases)

@@ -61,16 +61,26 @@ def _load_store(connection: duckdb.DuckDBPyConnection, results: Results, url: st
 
 def _make_file_views(connection: duckdb.DuckDBPyConnection, results: Results) -> None:
     decided: dict[str, list[Path]] = {}
-    for plan in sorted((results.root / "campaigns").glob("*/plan.json")):
+    for plan in results.plans:
         # decided.json is written last: without it the predictions beside it may be of another decision.
         markers = sorted((plan.parent / "decided").glob("*/*/decided.json"))
         name = str(read_json(plan, made_by="mmplat plan")["campaign"])
         decided[name] = [marker.parent / "predictions.parquet" for marker in markers]
     connection.execute(views.predictions_sql(decided))
-    has_evidence = next(results.evidence_root.glob("*/*/*/part-*.parquet"), None) is not None
-    connection.execute(views.evidence_sql(results.evidence_root if has_evidence else None))
-    prepared = sorted(marker.parent / "samples.parquet" for marker in results.suites_root.glob("*/*/suite.json"))
-    connection.execute(views.samples_sql(prepared))
+    places: list[tuple[str | None, Results]] = [(None, results), *((one.root.name, one) for one in results.guests)]
+    evidence = [
+        (archive, place.evidence_root)
+        for archive, place in places
+        if next(place.evidence_root.glob("*/*/*/part-*.parquet"), None) is not None
+    ]
+    connection.execute(views.evidence_sql(evidence))
+    prepared: dict[tuple[str, str], tuple[str | None, Path]] = {}
+    for archive, place in places:
+        for marker in sorted(place.suites_root.glob("*/*/suite.json")):
+            # Of a suite that an archive brought too, ours is shown: its samples would else be there twice.
+            key = (marker.parent.parent.name, marker.parent.name)
+            prepared.setdefault(key, (archive, marker.parent / "samples.parquet"))
+    connection.execute(views.samples_sql(list(prepared.values())))
 
 
 def _lock_down(connection: duckdb.DuckDBPyConnection, root: Path) -> None:

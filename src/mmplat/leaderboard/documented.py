@@ -34,6 +34,7 @@ SHARED = {
     "key": "identity by content",
     "suite_key": "identity of the prepared suite",
     "model_key": "identity of the model",
+    "archive": "the imported campaign that it came with; null: it was made here",
     "n": "samples behind the number",
     "value": "the number; null where it is undefined",
     "low": "lower end of its 95 % interval",
@@ -65,7 +66,8 @@ COLUMNS = {
     },
     "runs": {
         "status": "done, incomplete or failed", "n": "samples that were decided",
-        "origin": "measured, or imported from elsewhere", "n_failed": "samples without evidence, which are in no metric",
+        "origin": "measured (here), archive (measured elsewhere, with its evidence) or imported (answers alone)",
+        "n_failed": "samples without evidence, which are in no metric",
         "n_near_ties": "samples closer to a tie than the device's arithmetic tells apart",
         "git_revision": "the code", "git_dirty": "whether it had uncommitted changes",
         "evidence_key": "identity of the evidence it was decided from", "settings": "resolved settings of decoding and method",

@@ -274,7 +274,7 @@ def version_of(results: Results) -> tuple[tuple[str, int], ...]:
 
     A folder's time changes with every file renamed into it, so published.json counts for stores that are no file.
     """
-    places = [results.store, *sorted((results.root / "campaigns").glob("*"))]
+    places = [results.store, *sorted({*(results.root / "campaigns").glob("*"), *(p.parent for p in results.plans)})]
     log = results.store.with_name(results.store.name + "-wal")
     if log.exists() and log.stat().st_size:  # a reader makes and removes an empty one
         places.append(log)
@@ -293,7 +293,7 @@ def newest_first(results: Results, campaigns: list[str]) -> list[str]:
 
 def planned_only(results: Results) -> list[str]:
     """Campaigns that have a plan in the results folder, published or not."""
-    return sorted(plan.parent.name for plan in (results.root / "campaigns").glob("*/plan.json"))
+    return [plan.parent.name for plan in results.plans]
 
 
 def _rows(connection: Connection, sql: str, **parameters: Any) -> pl.DataFrame:

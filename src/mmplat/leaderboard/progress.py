@@ -39,14 +39,13 @@ MADE_BY = "mmplat schedule run-due"
 
 def campaigns(results: Results) -> list[str]:
     """Campaigns that have a plan, the one that was planned last first."""
-    plans = sorted((results.root / "campaigns").glob("*/plan.json"), key=lambda path: -path.stat().st_mtime)
+    plans = sorted(results.plans, key=lambda path: -path.stat().st_mtime)
     return [str(read_json(plan, made_by="mmplat plan")["campaign"]) for plan in plans]
 
 
 def overview(results: Results) -> pl.DataFrame:
     """One row per campaign that has a plan: how far it is; `note` says why where that cannot be told."""
-    plans = sorted((results.root / "campaigns").glob("*/plan.json"))
-    rows = [_told(results, plan) for plan in plans]
+    rows = [_told(results, plan) for plan in results.plans]
     return pl.DataFrame(rows, schema=OVERVIEW)
 
 

@@ -138,9 +138,14 @@ def sample(connection: Connection, suite: str, sample_id: str, suite_key: str | 
     return found
 
 
-def evidence_of(connection: Connection, model: str, suite: str, sample_id: str) -> pl.DataFrame:
-    """What a model says about one sample under every view; `probs` is over the labels alone, in their order."""
-    return _rows(
+def evidence_of(
+    connection: Connection, model: str, suite: str, sample_id: str, campaign: str | None = None
+) -> pl.DataFrame:
+    """What a model says about one sample under every view; `probs` is over the labels alone, in their order.
+
+    Of a `campaign` that came as an archive it is what came with it, else what was asked here.
+    """
+    found = _rows(
         connection,
         """
         SELECT *, list_transform(label_logits, lambda logit: exp(logit - greatest_) / total_) AS probs
@@ -151,6 +156,8 @@ def evidence_of(connection: Connection, model: str, suite: str, sample_id: str) 
         """,
         model=safe_name(model), suite=safe_name(suite), sample=sample_id,
     ).drop("greatest_", "total_")  # fmt: skip
+    with_archive = found.filter(pl.col("archive") == safe_name(campaign or ""))
+    return found.filter(pl.col("archive").is_null()) if with_archive.is_empty() else with_archive
 
 
 def answers(

@@ -57,12 +57,12 @@ EVIDENCE = {
     "spelling_ids": "INTEGER[]", "spelling_of": "TINYINT[]", "spelling_logits": "FLOAT[]", "top_ids": "INTEGER[]",
     "top_logits": "FLOAT[]", "at_main": "FLOAT[]", "lse": "DOUBLE", "lse_temperatures": "FLOAT[]",
     "lse_shifted": "DOUBLE[]", "vocab_size": "INTEGER", "margin": "FLOAT", "near_tie": "BOOLEAN", "seconds": "FLOAT",
-    "device": "VARCHAR", "dtype": "VARCHAR",
+    "device": "VARCHAR", "dtype": "VARCHAR", "archive": "VARCHAR",
 }  # fmt: skip
 SAMPLES = {
     "suite": "VARCHAR", "suite_key": "VARCHAR", "sample_id": "VARCHAR", "sample_key": "VARCHAR", "cluster": "VARCHAR",
     "question": "VARCHAR", "options": "VARCHAR[]", "labels": "VARCHAR[]", "gold": "VARCHAR", "images": "VARCHAR[]",
-    "groups": "JSON", "folder": "VARCHAR",
+    "groups": "JSON", "folder": "VARCHAR", "archive": "VARCHAR",
 }  # fmt: skip
 
 # A macro, so that SQL can rank by any metric: FROM leaderboard_by('f1'). A metric of which little is good:
@@ -107,22 +107,26 @@ def predictions_sql(files: dict[str, list[Path]]) -> str:
     return f"CREATE VIEW predictions AS {' UNION ALL '.join(branches) or _empty(PREDICTIONS)};"
 
 
-def evidence_sql(root: Path | None) -> str:
-    """A row that was asked again with a wider K lies in a later part: the widest one counts."""
-    if root is None:
+def evidence_sql(roots: Sequence[tuple[str | None, Path]]) -> str:
+    """A row that was asked again with a wider K lies in a later part: the widest one counts.
+
+    `roots` are (archive, folder): rows that came with an archive stand beside ours, and never take their place.
+    """
+    if not roots:
         return f"CREATE VIEW evidence AS {_empty(EVIDENCE)};"
-    source = read_parquet([root / "*" / "*" / "*" / "part-*.parquet"], literal=root)
-    key = "regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
-    rows = _select(EVIDENCE, source, {"model_key": key})
     same = "model, suite, model_key, sample_key, view_key"
     widest = ", ".join(f"len({name}) DESC NULLS LAST" for name in REACH)
-    return (
-        f"CREATE VIEW evidence AS {rows} "
-        f"QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY {widest}, filename) = 1;"
-    )
+    branches = []
+    for archive, root in roots:
+        source = read_parquet([root / "*" / "*" / "*" / "part-*.parquet"], literal=root)
+        key = "regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
+        rows = _select(EVIDENCE, source, {"model_key": key, "archive": _text(archive)})
+        branches.append(f"({rows} QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY {widest}, filename) = 1)")
+    return f"CREATE VIEW evidence AS {' UNION ALL '.join(branches)};"
 
 
-def samples_sql(files: Sequence[Path]) -> str:
+def samples_sql(files: Sequence[tuple[str | None, Path]]) -> str:
+    """`files` are (archive, samples.parquet)."""
     if not files:
         return f"CREATE VIEW samples AS {_empty(SAMPLES)};"
     computed = {
@@ -130,7 +134,18 @@ def samples_sql(files: Sequence[Path]) -> str:
         "suite_key": "regexp_extract(filename, '([^/]+)/[^/]+$', 1)",
         "folder": "regexp_extract(filename, '^(.*)/[^/]+$', 1)",
     }
-    return f"CREATE VIEW samples AS {_select(SAMPLES, read_parquet(files, partitioned=False), computed)};"
+    by_archive: dict[str | None, list[Path]] = {}
+    for archive, path in files:
+        by_archive.setdefault(archive, []).append(path)
+    branches = [
+        _select(SAMPLES, read_parquet(paths, partitioned=False), {**computed, "archive": _text(archive)})
+        for archive, paths in by_archive.items()
+    ]
+    return f"CREATE VIEW samples AS {' UNION ALL '.join(branches)};"
+
+
+def _text(value: str | None) -> str:
+    return "NULL" if value is None else quoted(value)
 
 
 def read_parquet(paths: Sequence[Path], *, literal: Path | None = None, partitioned: bool = True) -> str:

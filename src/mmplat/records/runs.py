@@ -32,8 +32,8 @@ class RunRecord(Record):
     decoding: str
     method: str
     seed: int
-    origin: Literal["measured", "imported"] = "measured"
-    """Whether mmplat asked the model, or answers were brought from elsewhere."""
+    origin: Literal["measured", "archive", "imported"] = "measured"
+    """measured: asked here. archive: asked elsewhere, and brought with its evidence. imported: answers alone were brought."""
     status: RunStatus
     error: str | None = None
     n: int
@@ -55,7 +55,9 @@ class RunRecord(Record):
     suite_key: str
     """Identity of the prepared suite."""
     evidence_key: str
-    """Identity of the evidence this run was decided from."""
+    """Identity of the evidence this run was decided from: whose answers, to which samples, under which views."""
+    evidence_digest: str | None = None
+    """Digest of the very parts that it was decided from; None: decided by an earlier version, or elsewhere."""
     settings: dict[str, Any]
     """Decoding settings and method parameters, resolved."""
     versions: dict[str, str]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from mmplat.artifacts import Results, read_json
+from mmplat.artifacts import Results, read_json, refuse_altered
 from mmplat.errors import ArtifactError, UnknownName
 from mmplat.ids import bytes_id, content_id
 from mmplat.records import MetricRecord, RunRecord
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 METRIC_COLUMNS = list(MetricRecord.model_fields)
 RUN_COLUMNS = list(RunRecord.model_fields)
-LATER_COLUMNS = {"origin"}
+LATER_COLUMNS = {"origin", "evidence_digest"}
 """Columns that files of earlier versions lack; the record's own default stands for them."""
 
 
@@ -34,6 +34,10 @@ class DecidedFolder:
     suite: dict[str, Any]
     failed: int
     seconds: float
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each table beside it, as decided.json says; an earlier version said none."""
+    guest: bool = False
+    """Whether the campaign came as an archive."""
 
     @property
     def fingerprint(self) -> str:
@@ -44,7 +48,7 @@ class DecidedFolder:
     def runs(self) -> list[RunRecord]:
         path = self.folder / "runs.parquet"
         try:
-            runs = [_run_record(row) for row in _table(path, RUN_COLUMNS).to_dicts()]
+            runs = [_run_record(row) for row in self._table(path.name, RUN_COLUMNS).to_dicts()]
         except (ValidationError, ValueError) as error:
             raise ArtifactError(
                 f"{path} holds a run that cannot be read ({error}). Delete {self.folder} and run `mmplat decide` again."
@@ -55,14 +59,20 @@ class DecidedFolder:
                     f"{path} holds run {run.run_id} of {run.campaign}/{run.model}/{run.suite}: it was copied from "
                     f"elsewhere. Delete {self.folder} and run `mmplat decide` again."
                 )
+        if self.guest:
+            return [run.model_copy(update={"origin": "archive"}) if run.origin == "measured" else run for run in runs]
         return runs
 
     def metrics(self) -> list[dict[str, Any]]:
         """Rows of metrics.parquet; not a number is undefined, as None, because back ends disagree on storing it."""
         import polars.selectors as selectors
 
-        table = _table(self.folder / "metrics.parquet", METRIC_COLUMNS)
+        table = self._table("metrics.parquet", METRIC_COLUMNS)
         return table.with_columns(selectors.float().fill_nan(None)).to_dicts()
+
+    def _table(self, name: str, columns: list[str]) -> pl.DataFrame:
+        refuse_altered(self.folder / name, self.files.get(name))
+        return _table(self.folder / name, columns)
 
     def metrics_of(self, run_ids: Collection[str]) -> list[MetricRecord]:
         wanted = set(run_ids)
@@ -71,8 +81,7 @@ class DecidedFolder:
 
 def campaigns_on_disk(results: Results) -> list[str]:
     """Campaigns with a plan, by the name that the plan gives."""
-    plans = sorted((results.root / "campaigns").glob("*/plan.json"))
-    return sorted(str(read_json(plan, made_by="mmplat plan")["campaign"]) for plan in plans)
+    return sorted(str(read_json(plan, made_by="mmplat plan")["campaign"]) for plan in results.plans)
 
 
 def decided_folders(results: Results, campaign: str) -> list[DecidedFolder]:
@@ -84,10 +93,14 @@ def decided_folders(results: Results, campaign: str) -> list[DecidedFolder]:
         raise UnknownName("campaign", campaign, campaigns_on_disk(results), where=f" in {results.root / 'campaigns'}")
     plan = read_json(results.plan(campaign), made_by="mmplat plan --write")
     planned = [results.decided(campaign, pair["model"], pair["suite"]) / "decided.json" for pair in plan["pairs"]]
-    return [_decided_folder(marker, campaign) for marker in sorted(planned) if marker.exists()]
+    return [
+        _decided_folder(marker, campaign, results.of(campaign) != results)
+        for marker in sorted(planned)
+        if marker.exists()
+    ]
 
 
-def _decided_folder(marker: Path, campaign: str) -> DecidedFolder:
+def _decided_folder(marker: Path, campaign: str, guest: bool) -> DecidedFolder:
     made_by = "mmplat decide"
     found = read_json(marker, made_by=made_by)
     try:
@@ -98,6 +111,8 @@ def _decided_folder(marker: Path, campaign: str) -> DecidedFolder:
             suite={key: found["suite"][key] for key in ("name", "key", "kind", "version", "n", "content_id", "params")},
             failed=int(found["failed"]),
             seconds=float(found["seconds"]),
+            files={str(name): str(digest) for name, digest in found.get("files", {}).items()},
+            guest=guest,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, in_use, only_writer, read_json, write_json
 from mmplat.ids import folder_id
 from mmplat.models import families
 from mmplat.models.identity import located
@@ -39,7 +39,7 @@ def train(job: TrainingJob, results: Results, *, advance: Advance = lambda done,
     if not done.exists():
         processes = joined()
         if processes.first:
-            with only_writer(folder, what=f"Training {job.model.name!r}"):
+            with in_use(results), only_writer(folder, what=f"Training {job.model.name!r}"):
                 _train(job, results, processes, advance)
         else:
             _train(job, results, processes, advance)

@@ -1,0 +1,183 @@
+"""What came in an archive, held against its own names: nothing here trusts what another lab, or a stranger, wrote.
+
+Whatever is named by its content is named again. Evidence, samples and images are opened as deciding would open them. Code of
+other people (`trust_remote_code`, pickled weights) comes with no archive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+from pydantic import ValidationError
+
+from mmplat.artifacts import Results, read_json
+from mmplat.errors import ArtifactError, MmplatError
+from mmplat.evidence.files import ROWS
+from mmplat.evidence.judged import JUDGED
+from mmplat.evidence.opening import Kind, defect_of
+from mmplat.evidence.written import WRITTEN
+from mmplat.ids import content_id, file_id
+from mmplat.models.identity import model_key
+from mmplat.preparing import load_picture, load_samples, sample_key, samples_id
+from mmplat.recipes import TrainingJob
+from mmplat.records import Batch, SuiteSpec
+
+FOREIGN_CODE = ("trust_remote_code", "pickled_weights")
+IMPORTED = "imported"
+"""Origin of a suite that was made from answers of other tools: its key is not that of a specification."""
+MADE_BY = "mmplat export campaign"
+
+
+def refuse_unsound(staged: Results) -> None:
+    """Raises ArtifactError for the first file that is not what its name says, or that would run foreign code."""
+    for path in sorted(path for path in staged.root.rglob("*") if path.is_file()):
+        name = path.relative_to(staged.root).as_posix()
+        try:
+            reason = _defect(path, name)
+        except (MmplatError, ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = f"cannot be understood ({type(error).__name__}: {error})"
+        if reason:
+            raise ArtifactError(f"{name} {reason}. Nothing was loaded.")
+
+
+def _defect(path: Path, name: str) -> str | None:
+    for fits, check in CHECKS:
+        if fits(name) and (reason := check(path)):
+            return reason
+    return None
+
+
+def _foreign_code(path: Path) -> str | None:
+    """A plan, a batch or a training says how models are loaded; a plan says it twice, also in the text of its grid."""
+    said = read_json(path, made_by=MADE_BY)
+    documents = [said]
+    if isinstance(said, dict) and isinstance(said.get("grid_text"), str):
+        documents.append(yaml.safe_load(said["grid_text"]))
+    wanted = [key for document in documents for key in _switched_on(document)]
+    return f"asks for {wanted[0]}, which no archive may: it would run code of its makers" if wanted else None
+
+
+def _switched_on(value: Any) -> Iterator[str]:
+    waiting, seen = [value], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or not isinstance(one, (dict, list)):
+            continue
+        seen.add(id(one))  # an alias of YAML may stand inside itself
+        if isinstance(one, dict):
+            yield from (key for key in FOREIGN_CODE if one.get(key) not in (None, False))
+        waiting += one.values() if isinstance(one, dict) else one
+
+
+def _named(kind: type[Batch] | type[SuiteSpec] | type[TrainingJob]) -> Callable[[Path], str | None]:
+    def check(path: Path) -> str | None:
+        found = kind.model_validate(read_json(path, made_by=MADE_BY)).key
+        return None if found == path.stem else f"is another {kind.__name__} than its name says (it is {found})"
+
+    return check
+
+
+def _done(path: Path) -> str | None:
+    key = path.name.removesuffix(".done.json")
+    return None if read_json(path, made_by=MADE_BY)["batch"] == key else "is the done-marker of another batch"
+
+
+def _identity(path: Path) -> str | None:
+    said = read_json(path, made_by=MADE_BY)
+    keys = {path.parent.name, said["key"], model_key(said["identity"])}
+    return None if len(keys) == 1 else "is of another model than its folder"
+
+
+def _tokens(path: Path) -> str | None:
+    key = path.stem.removeprefix("tokens-")
+    return None if content_id(read_json(path, made_by=MADE_BY)) == key else "holds other tokens than its name says"
+
+
+def _suite(path: Path) -> str | None:
+    """A prepared suite: its specification, its samples one by one, and every image by its pixels."""
+    said, samples = read_json(path, made_by=MADE_BY), load_samples(path.parent)
+    if said["params"].get("origin") != IMPORTED:
+        spec = SuiteSpec.model_validate({name: said[name] for name in SuiteSpec.model_fields if name in said})
+        if {spec.key, said["key"]} != {path.parent.name}:
+            return "is of another suite than its folder"
+    if samples_id(samples) != said["content_id"]:
+        return "lists other samples than lie beside it"
+    for sample in samples:
+        if said["params"].get("origin") != IMPORTED and sample.sample_key != sample_key(sample):
+            return f"holds sample {sample.sample_id!r} under the name of another one"
+    for name in sorted({name for sample in samples for name in sample.images}):
+        load_picture(path.parent, name)
+    return None
+
+
+def _part(kind: Kind) -> Callable[[Path], str | None]:
+    return lambda path: defect_of(path, kind)
+
+
+def _decided(path: Path) -> str | None:
+    """Tables of a pair: those that decided.json vouches for, with run ids of this campaign alone."""
+    said = read_json(path, made_by=MADE_BY)
+    for name, digest in said.get("files", {}).items():
+        if file_id(path.parent / name, length=64) != digest:
+            return f"vouches for another {name} than lies beside it"
+    runs = pl.read_parquet((path.parent / "runs.parquet").read_bytes())
+    if set(runs["campaign"]) - {said["campaign"]}:
+        return "lies beside runs of another campaign"
+    wrong = [row["run_id"] for row in runs.iter_rows(named=True) if not _is_named_by_content(row)]
+    return f"lies beside run {wrong[0]!r}, which has another name than its content" if wrong else None
+
+
+OF_ID = ("method", "suite", "judge")
+COORDINATES = ("campaign", "model", "suite", "decoding", "method", "seed")
+
+
+def _is_named_by_content(run: dict[str, Any]) -> bool:
+    """Whether a run that was measured has the id that deciding gives it: nobody's run can be replaced by one of its name."""
+    if run.get("origin", "measured") == IMPORTED:
+        return True
+    settings, versions = json.loads(run["settings"]), json.loads(run["versions"])
+    of_id = {
+        name: value for name, value in versions.items() if name in OF_ID or name.startswith(("metric:", "rubric:"))
+    }
+    said = {name: run[name] for name in COORDINATES}
+    return bool(
+        content_id({**said, "evidence": run["evidence_key"], "settings": settings, "versions": of_id}) == run["run_id"]
+    )
+
+
+def _in(room: str, ends: str) -> Callable[[str], bool]:
+    return lambda name: name.startswith(f"{room}/") and name.endswith(ends)
+
+
+def _is_batch(name: str) -> bool:
+    return name.startswith("batches/") and name.endswith(".json") and not name.endswith(".done.json")
+
+
+def _is_specification(room: str) -> Callable[[str], bool]:
+    return lambda name: name.startswith(f"{room}/") and name.count("/") == 1
+
+
+def _is_part(prefix: str) -> Callable[[str], bool]:
+    return lambda name: name.startswith("evidence/") and name.rsplit("/", 1)[-1].startswith(f"{prefix}-")
+
+
+CHECKS: tuple[tuple[Callable[[str], bool], Callable[[Path], str | None]], ...] = (
+    (_in("campaigns", "/plan.json"), _foreign_code),
+    (_in("campaigns", "/decided.json"), _decided),
+    (_is_batch, _foreign_code),
+    (_is_batch, _named(Batch)),
+    (_in("batches", ".done.json"), _done),
+    (_is_specification("trained"), _foreign_code),
+    (_is_specification("trained"), _named(TrainingJob)),
+    (_is_specification("suites"), _named(SuiteSpec)),
+    (_in("suites", "/suite.json"), _suite),
+    (_in("evidence", "/evidence.json"), _identity),
+    (_is_part("tokens"), _tokens),
+    *((_is_part(kind.prefix), _part(kind)) for kind in (ROWS, WRITTEN, JUDGED)),
+)
+"""Which files of an archive are held against what."""
