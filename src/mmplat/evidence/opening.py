@@ -162,7 +162,7 @@ def refuse_disagreeing(rows: pl.DataFrame, key: Sequence[str], values: Sequence[
         return
     differing = several.unique([*key, *values]).filter(pl.struct(key).is_duplicated())
     if not differing.is_empty():
-        names = " and ".join(sorted(differing.head(2)[PART]))
+        names = " and ".join(differing.join(differing.head(1), on=list(key), how="semi")[PART].unique().sort())
         raise ArtifactError(
             f"{names} hold different rows of {', '.join(f'{name} {differing[name][0]!r}' for name in key)}. One of them "
             "was not asked here: take away the part that does not belong to this folder, then decide again."
