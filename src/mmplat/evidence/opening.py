@@ -48,6 +48,8 @@ class Kind:
     """Columns that are never null."""
     made_by: str
     """The command that makes such a part again."""
+    unbounded: tuple[str, ...] = ()
+    """Columns that may hold +∞."""
     defect: Callable[[pl.DataFrame], str | None] = lambda rows: None
     """What no row of this kind can hold; None: nothing is wrong."""
 
@@ -212,7 +214,7 @@ def _wrong_rows(rows: pl.DataFrame, kind: Kind) -> str | None:
         if rows[name].null_count():
             return f"a row has no {name}"
     for name in rows.columns:
-        if _is_float(rows.schema[name]) and not _finite(flat(rows[name])):
+        if _is_float(rows.schema[name]) and not _are_numbers(flat(rows[name]), bounded=name not in kind.unbounded):
             return f"{name} holds a value that is no number"
     if rows.select(pl.struct(PART, *kind.key).is_duplicated().any()).item():
         return f"a part holds two rows of one {', '.join(kind.key)}"
@@ -229,13 +231,14 @@ def _is_float(kind: pl.DataType) -> bool:
     return (kind.inner if isinstance(kind, pl.List) else kind).is_float()
 
 
-def _finite(values: pa.Array) -> bool:
-    """Whether no value is NaN or +∞; a logit may be −∞. A sum tells in one pass where all is well."""
+def _are_numbers(values: pa.Array, *, bounded: bool) -> bool:
+    """Whether no value is NaN, or +∞ where that cannot be; a logit may be −∞. A sum tells in one pass where all is well."""
     total = pa.compute.sum(values).as_py()
     if total is None or math.isfinite(total):
         return True
-    largest = pa.compute.max(values).as_py()
-    return not pa.compute.any(pa.compute.is_nan(values)).as_py() and largest != math.inf
+    if pa.compute.any(pa.compute.is_nan(values)).as_py():
+        return False
+    return not bounded or pa.compute.max(values).as_py() != math.inf
 
 
 def _broken(folder: Path, kind: Kind, reason: str) -> ArtifactError:

@@ -34,6 +34,7 @@ WRITTEN = Kind(
     key=("sample_key", "writing"),
     required=("sample_key", "writing", "text"),
     made_by="mmplat ask",
+    unbounded=("margins",),  # where a method leaves one token alone
 )
 DECIDED_FROM = ("sample_key", "writing", "text", "forwards", "seconds", "device", "dtype")
 
