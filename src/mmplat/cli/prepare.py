@@ -22,13 +22,13 @@ def prepare(
     from mmplat import artifacts
     from mmplat.cli.progress import bar
     from mmplat.grid import load_grid
+    from mmplat.jobfiles import read_suite
     from mmplat.preparing import prepare as prepare_suite
-    from mmplat.records import SuiteSpec
     from mmplat.suites import catalog
 
     place = artifacts.results(results)
     if spec is not None:
-        wanted = [SuiteSpec.model_validate(artifacts.read_json(spec, made_by="mmplat plan --write"))]
+        wanted = [read_suite(spec)]
     else:
         wanted = list(load_grid(grid).suites)
     for suite in wanted:
