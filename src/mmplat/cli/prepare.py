@@ -27,10 +27,7 @@ def prepare(
     from mmplat.suites import catalog
 
     place = artifacts.results(results)
-    if spec is not None:
-        wanted = [read_suite(spec)]
-    else:
-        wanted = list(load_grid(grid).suites)
+    wanted = list(load_grid(grid).suites) if spec is None else [read_suite(spec)]
     for suite in wanted:
         with bar(f"prepare {suite.name}", catalog.get(suite.kind).count(suite)) as advance:
             typer.echo(str(prepare_suite(suite, place, advance=advance)))

@@ -22,6 +22,7 @@ from mmplat.cli.options import (
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
+    from mmplat.jobfiles import Consent
     from mmplat.recipes import TrainingJob
 
 
@@ -44,13 +45,10 @@ def train(
 ) -> None:
     """Fine-tune what is not trained yet. Killed at any moment, the same command goes on from its last point."""
     from mmplat import artifacts
-    from mmplat.jobfiles import Consent, read_training
+    from mmplat.jobfiles import Consent
 
     place = artifacts.results(results)
-    if job is not None:
-        wanted = [read_training(job, Consent(trust_remote_code, pickled_weights))]
-    else:
-        wanted = _wanted(recipe, model, grid)
+    wanted = _wanted(job, recipe, model, grid, Consent(trust_remote_code, pickled_weights))
     if processes > 1 and not launched():
         for one in wanted:
             _launch(one, place, processes, accelerate, threads)
@@ -64,13 +62,16 @@ def train(
             _train_one(one, place)
 
 
-def _wanted(recipe: str | None, model: str | None, grid: Path) -> list[TrainingJob]:
+def _wanted(job: Path | None, recipe: str | None, model: str | None, grid: Path, consent: Consent) -> list[TrainingJob]:
     from mmplat.cli.models import spec_of
     from mmplat.errors import ConfigError
+    from mmplat.jobfiles import read_training
     from mmplat.recipes import bind
 
     if (recipe is None) != (model is None):
         raise ConfigError("--recipe and --model go together: which model is trained, and how.")
+    if job is not None:
+        return [read_training(job, consent)]
     if recipe is not None and model is not None:
         return [bind(spec_of(model, {}), recipe)]
     from mmplat.grid import load_grid
