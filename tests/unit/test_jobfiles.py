@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,25 @@ def test_a_training_that_runs_code_needs_the_word_of_whoever_trains(results):
     with pytest.raises(ConfigError, match="is not enough .* add --pickled-weights"):
         raise run("train", path, results).exception
     assert read_training(path, Consent(pickled_weights=True)) == job
+
+
+def test_processes_that_train_together_are_told_what_was_allowed_and_import_nothing_from_where_they_start(
+    results, monkeypatch
+):
+    started = []
+
+    def run(command, **given):
+        started.append((command, given))
+        return subprocess.CompletedProcess(command, 0)
+
+    path = write_training(bind_training(bind("tiny", {"pickled_weights": True}), "clean"), results)
+    monkeypatch.setattr("mmplat.cli.train.subprocess.run", run)
+    monkeypatch.setattr("mmplat.preparing.prepare", lambda suite, place: None)
+    words = ["train", str(path), "--processes", "2", "--pickled-weights", "--results", str(results.root)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    ((command, given),) = started
+    assert command[-1] == "--pickled-weights"
+    assert given["env"]["PYTHONSAFEPATH"] == "1"
 
 
 def test_a_grid_is_the_consent_of_its_author(results, tmp_path):
