@@ -23,6 +23,7 @@ try:
     KEYS = {name: stage.settings_key(BUILD) for name, stage in STAGES.items()}
 except MmplatError as error:
     raise WorkflowError(str(error)) from None
+RESULTS = BUILD.results
 DONE = BUILD.folder / "workflow"
 LOGS = Path("logs") / "spubench" / BUILD.spec.build
 shell.prefix(

@@ -35,7 +35,7 @@ class Results:
         return self.root / "suites" / safe_name(name) / key
 
     def suite_spec(self, key: str) -> Path:
-        """What to prepare, as the plan wrote it; named by content, never rewritten."""
+        """What to prepare, as the plan wrote it; named by content."""
         return self.root / "suites" / f"{key}.json"
 
     def evidence(self, model: str, suite: str, model_key: str) -> Path:
@@ -51,7 +51,7 @@ class Results:
         return self.root / "suites"
 
     def batch(self, key: str) -> Path:
-        """A batch as the plan wrote it; named by content, never rewritten."""
+        """A batch as the plan wrote it; named by content."""
         return self.root / "batches" / f"{key}.json"
 
     def batch_done(self, key: str) -> Path:
@@ -67,7 +67,7 @@ class Results:
         return (self.root / "batches").glob("*.heartbeat.json")
 
     def training(self, key: str) -> Path:
-        """A fine-tuning as the plan wrote it; named by content, never rewritten."""
+        """A fine-tuning as the plan wrote it; named by content."""
         return self.trained_root / f"{key}.json"
 
     def trained(self, key: str) -> Path:
@@ -80,11 +80,11 @@ class Results:
 
     @property
     def schedule(self) -> Path:
-        """Campaigns that run unattended: a folder each, and a summary of each failure."""
+        """What came of campaigns that run unattended: a folder each, and a summary of each failure."""
         return self.root / "schedule"
 
     def scheduled(self, name: str) -> Path:
-        """schedule.json (what runs when), and a record and a log of each firing."""
+        """A record and a log of each firing. What runs when is in the user's own configuration: `schedule/entries.py`."""
         return self.schedule / safe_name(name)
 
     def campaign(self, name: str) -> Path:
@@ -266,6 +266,24 @@ def write_json_once(path: Path, value: Any) -> None:
     """For files named by their content: an existing one is left alone, so its time triggers nothing."""
     if not path.exists():
         write_json(path, value)
+
+
+def rewrite_json(path: Path, value: Any) -> None:
+    """For files named by a part of their content: one that says something else is replaced, and keeps its time.
+
+    A workflow does again what depends on a newer file, and what depends on the name alone has not changed.
+    """
+    try:
+        then = path.stat().st_mtime_ns
+        if canonical_json(read_json(path, made_by="mmplat plan --write")) == canonical_json(value):
+            return
+    except FileNotFoundError:
+        write_json(path, value)
+        return
+    except ArtifactError:  # no JSON: whoever wrote it, it was none of us
+        pass
+    write_json(path, value)
+    os.utime(path, ns=(then, then))
 
 
 def read_json(path: Path, *, made_by: str) -> Any:

@@ -13,7 +13,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import Results, in_use, read_json, safe_name, write_json, write_json_once
+from mmplat import jobfiles
+from mmplat.artifacts import Results, in_use, read_json, safe_name, write_json
 from mmplat.batching import Cut, Job, Rate, Work, cut, cut_of, describe_jobs, jobs_of, rate_from
 from mmplat.costs import measured_rates
 from mmplat.errors import ConfigError, UnknownName
@@ -242,15 +243,15 @@ def _refuse_no_length(minutes_per_job: Any) -> None:
 
 
 def write_plan(plan: Plan, results: Results) -> Path:
-    """Writes what the jobs read. Files named by content are never rewritten, plan.json only when it says something new."""
+    """Writes what the jobs read, where it is not there or says something else."""
     refuse_guest(results, plan.grid.campaign)
     path = results.plan(plan.grid.campaign)
     _refuse_shared_folder(plan.grid.campaign, path)
     with in_use(results):
         for job in plan.jobs:
-            write_json_once(results.batch(job.key), job.batch.model_dump(mode="json"))
+            jobfiles.write(results.batch(job.key), job.batch)
         for suite in plan.grid.suites:
-            _write_suite(suite, results)
+            jobfiles.write(results.suite_spec(suite.key), suite)
         for training in plan.grid.trainings.values():
             write_training(training, results)
         said = describe(plan)
@@ -282,18 +283,9 @@ def _refuse_shared_folder(campaign: str, path: Path) -> None:
 def write_training(job: TrainingJob, results: Results) -> Path:
     """What to train, and on what; `mmplat train` reads it."""
     for suite in job.suites:
-        _write_suite(suite, results)
-    write_json_once(results.training(job.key), job.model_dump(mode="json"))
+        jobfiles.write(results.suite_spec(suite.key), suite)
+    jobfiles.write(results.training(job.key), job)
     return results.training(job.key)
-
-
-def _write_suite(suite: SuiteSpec, results: Results) -> None:
-    """What to prepare. Until that is done it follows data that were moved: where they lie is in no name."""
-    path, said = results.suite_spec(suite.key), suite.model_dump(mode="json")
-    moved = path.exists() and suite.places and read_json(path, made_by=MADE_BY)["params"] != said["params"]
-    if moved and not (results.suite(suite.name, suite.key) / "suite.json").exists():
-        write_json(path, said)
-    write_json_once(path, said)
 
 
 def read_plan(path: Path) -> Plan:

@@ -16,7 +16,7 @@ from mmplat.documents import Document, read_text, validated
 from mmplat.errors import ConfigError, UnknownName
 from mmplat.ids import content_id
 from mmplat.models import families
-from mmplat.models.identity import TRAINED, checkpoint_content
+from mmplat.models.identity import CODE_IN_RESULTS, TRAINED, checkpoint_content
 from mmplat.records import ModelSpec, Needs, Record, SuiteSpec, TrainingSpec
 from mmplat.suites import bind as bind_suite
 from mmplat.suites import catalog as suites
@@ -312,6 +312,8 @@ def _refuse_untrainable(base: ModelSpec, recipe: Recipe, where: str) -> None:
             f"Model {base.name!r}{where} is of family {base.family!r}, which has no weights to train. "
             f"Families that have: {', '.join(trainable)}."
         )
+    if base.trust_remote_code and not recipe.lora:
+        raise ConfigError(f"Model {base.name!r}{where} cannot be trained so: {CODE_IN_RESULTS}")
     if recipe.lora and base.adapter:
         raise ConfigError(
             f"Model {base.name!r}{where} has an adapter already, and an adapter on an adapter cannot be loaded. Use a recipe "

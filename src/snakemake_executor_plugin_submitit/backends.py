@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from snakemake_executor_plugin_submitit import private
 from snakemake_executor_plugin_submitit.needs import Needs
 from snakemake_executor_plugin_submitit.settings import ExecutorSettings
 from snakemake_executor_plugin_submitit.states import LOST, Seen, tail
@@ -70,7 +71,7 @@ class Files:
         import pickle
 
         try:
-            how, _ = pickle.loads(self._paths(job).result_pickle.read_bytes())
+            how, _ = pickle.loads(private.read(self._paths(job).result_pickle))
         except FileNotFoundError:
             return Seen(LOST)
         return Seen("COMPLETED" if how == "success" else "FAILED")

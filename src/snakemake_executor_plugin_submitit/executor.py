@@ -13,6 +13,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
+from snakemake_executor_plugin_submitit import private
 from snakemake_executor_plugin_submitit.backends import Backend, Files, Refused, Unreachable, make_backend
 from snakemake_executor_plugin_submitit.journal import Journal
 from snakemake_executor_plugin_submitit.needs import BadNeeds, Needs, grouped, needs_of, split
@@ -33,6 +34,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]  # Snakemake's interface c
         self.settings: ExecutorSettings = self.workflow.executor_settings or ExecutorSettings()
         folder = Path(self.settings.folder).absolute()
         try:
+            private.take(folder, private.results_of(self.workflow))
             self._head = hold(folder / "head.lock")
             self.journal = Journal(folder / "journal.jsonl")
         except OSError as error:

@@ -165,6 +165,20 @@ def test_pickled_weights_are_refused_unless_the_grid_says_so(untrained, tmp_path
     assert load(folder, pickled_weights=True).vocab_size
 
 
+def test_an_adapter_whose_weights_are_pickled_is_refused_unless_the_grid_says_so(untrained, peft_adapter, tmp_path):
+    """peft takes adapter_model.bin where there are no safetensors, whatever is said of the model's own weights."""
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "pickled"
+    shutil.copytree(peft_adapter[0], folder)
+    torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
+    assert load(untrained, adapter=str(folder)).vocab_size
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="the weights of its adapter .* are no safetensors"):
+        load(untrained, adapter=str(folder))
+    assert load(untrained, adapter=str(folder), pickled_weights=True).vocab_size
+
+
 def test_the_vision_tower_takes_half_where_memory_does_not_suffice():
     sizes = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -230,16 +231,62 @@ def test_a_lost_batch_is_named_with_its_last_word(mine: Results) -> None:
     assert progress.batches(mine, "demo").filter(status="lost")["host"][0].startswith("n3:")
 
 
-def test_firings_of_a_schedule_are_listed_the_latest_first(mine: Results) -> None:
+@pytest.fixture
+def own(mine: Results, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A schedule of whoever runs the dashboard."""
+    from datetime import datetime
+
+    from mmplat.schedule import Scheduled, add
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "grid.yaml").write_text("campaign: nightly\nmodels: [fake]\nsuites: [world-objects]\n")
+    (tmp_path / "Snakefile").touch()
+    given = {"grid": tmp_path / "grid.yaml", "snakefile": tmp_path / "Snakefile", "folder": tmp_path}
+    add(mine, Scheduled(name="my nights", cron="0 2 * * *", profile=None, added=datetime(2026, 1, 1), **given))
+
+
+def fired(mine: Results, name: str, day: int, outcome: str, log: str = "x.log") -> Path:
     from mmplat.artifacts import write_json
 
-    folder = mine.scheduled("nightly")
-    write_json(folder / "schedule.json", {"name": "nightly", "cron": "0 2 * * *", "grid": "grid.yaml"})
+    path = mine.scheduled(name) / f"2026-03-0{day}T02-00.json"
+    said = {"schedule": name, "due": f"2026-03-0{day}T02:00:00", "outcome": outcome, "log": log, "host": "n1"}
+    write_json(path, said)
+    return path
+
+
+def test_firings_of_a_schedule_are_listed_the_latest_first(mine: Results, own: None) -> None:
     assert progress.schedules(mine)["due"].to_list() == [None]
     for day, outcome in ((1, "done"), (2, "failed")):
-        firing = {"schedule": "nightly", "due": f"2026-03-0{day}T02:00:00", "outcome": outcome, "log": "x.log"}
-        write_json(folder / f"2026-03-0{day}T02-00.json", firing)
-    assert progress.schedules(mine)["outcome"].to_list() == ["failed", "done"]
+        fired(mine, "my nights", day, outcome)
+    found = progress.schedules(mine)
+    assert found["outcome"].to_list() == ["failed", "done"]
+    assert found["cron"].to_list() == ["0 2 * * *"] * 2
+
+
+def test_firings_of_other_people_are_listed_and_their_schedules_are_not_believed(mine: Results, own: None) -> None:
+    from mmplat.artifacts import write_json
+
+    write_json(mine.scheduled("evil") / "schedule.json", {"name": "evil", "cron": "* * * * *", "grid": "evil.yaml"})
+    fired(mine, "theirs", 1, "done")
+    found = progress.schedules(mine)
+    assert found["schedule"].to_list() == ["my nights", "theirs"]
+    assert found["cron"].to_list() == ["0 2 * * *", None]
+
+
+def test_a_record_of_a_firing_shows_no_file_but_its_log(mine: Results, own: None, tmp_path: Path) -> None:
+    (secret := tmp_path / "secret").write_text("hunter2")
+    log = fired(mine, "theirs", 1, "done", str(secret)).with_suffix(".log")
+    log.write_text("as it went")
+    assert progress.schedules(mine).filter(schedule="theirs")["log"].to_list() == [str(log)]
+    log.unlink()
+    log.symlink_to(secret)
+    assert progress.schedules(mine).filter(schedule="theirs")["log"].to_list() == [None]
+
+
+def test_a_record_of_a_firing_that_is_none_says_so_in_its_row(mine: Results, own: None) -> None:
+    fired(mine, "theirs", 1, "done").write_text("[]")
+    (reason,) = progress.schedules(mine).filter(schedule="theirs")["reason"]
+    assert "is no record of a firing" in reason
 
 
 def test_a_query_is_stopped_after_its_time(connection: Any) -> None:

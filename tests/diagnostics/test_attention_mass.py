@@ -7,10 +7,12 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from builders import run_grid
+from typer.testing import CliRunner
 
 from mmplat.artifacts import Results
 from mmplat.asking import attention
 from mmplat.asking.attention import SEGMENTS, Looks
+from mmplat.cli.app import app
 from mmplat.diagnostics.attention import tabled
 from mmplat.errors import ConfigError
 from mmplat.models import bind, families
@@ -72,10 +74,6 @@ def test_answers_of_different_lengths_come_into_one_table():
 
 
 def test_the_command_keeps_a_table_and_a_figure(ran):
-    from typer.testing import CliRunner
-
-    from mmplat.cli.app import app
-
     told = CliRunner().invoke(
         app, ["diagnose", "attention", "looks", "--items", "6", "--results", str(ran.results.root)]
     )
@@ -98,3 +96,12 @@ def test_a_model_without_layers_to_look_at_is_refused_with_the_reason(tmp_path):
     fake = run_grid(GRID.format(model="fake"), Results(tmp_path))
     with pytest.raises(ConfigError, match="shows nothing of its layers"):
         run(DIAGNOSTIC, measured(fake.results, "looks"), results=fake.results)
+
+
+def test_a_model_of_a_plan_that_runs_code_needs_the_word_of_whoever_looks(tmp_path):
+    """plan.json may have come in an archive: its grid is that of somebody else."""
+    ran = run_grid(GRID.format(model="{name: tiny, pickled_weights: true}"), Results(tmp_path))
+    words = ["diagnose", "attention", "looks", "--items", "1", "--results", str(ran.results.root)]
+    with pytest.raises(ConfigError, match="is not enough for that. If you trust it, add --pickled-weights"):
+        raise CliRunner().invoke(app, words).exception
+    assert CliRunner().invoke(app, [*words, "--pickled-weights"]).exit_code == 0

@@ -146,7 +146,9 @@ def edit(results: Results, pattern: str, change: Callable[[dict[str, Any]], None
 
 
 def in_batch(name: str) -> Change:
-    return lambda results: edit(results, "batches/????????????????.json", lambda said: said["model"].update({name: True}))
+    return lambda results: edit(
+        results, "batches/????????????????.json", lambda said: said["model"].update({name: True})
+    )
 
 
 def in_grid_text(results: Results) -> None:
@@ -211,8 +213,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a batch that trusts remote code": (in_batch("trust_remote_code"), "asks for trust_remote_code"),
     "a batch that takes pickles": (in_batch("pickled_weights"), "asks for pickled_weights"),
     "a grid that trusts remote code": (in_grid_text, "plan.json asks for trust_remote_code"),
-    "a batch under the key of another": (another_batch, "is another Batch than its name says"),
-    "a specification under the key of another": (another_suite, "is another SuiteSpec than its name says"),
+    "a batch under the key of another": (another_batch, "does not hold what its name says"),
+    "a specification under the key of another": (another_suite, "does not hold what its name says"),
     "evidence of another model": (another_identity, "is of another model than its folder"),
     "other right answers": (other_gold, "lists other samples than lie beside it"),
     "other questions": (other_question, "under the name of another one"),

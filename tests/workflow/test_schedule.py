@@ -17,9 +17,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmplat.artifacts import Results
-from mmplat.errors import ConfigError, DuplicateName, UnknownName
-from mmplat.schedule import Scheduled, add, firings, remove, report, report_failures, run_due, scheduled, systemd_units
+from mmplat.artifacts import Results, write_json
+from mmplat.errors import ArtifactError, ConfigError, DuplicateName, UnknownName
+from mmplat.schedule import (
+    Scheduled,
+    add,
+    firings,
+    not_run,
+    private,
+    remove,
+    report,
+    report_failures,
+    run_due,
+    scheduled,
+    systemd_units,
+)
 from mmplat.schedule import clock as clocks
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +44,14 @@ rule all:
 """
 BEFORE = datetime(2026, 3, 1, 12, 0)
 NIGHT = datetime(2026, 3, 2, 2, 0, 7)
+
+
+@pytest.fixture(autouse=True)
+def configuration(tmp_path, monkeypatch):
+    """Whoever runs the tests keeps their own schedules."""
+    folder = tmp_path / "it's my $HOME 100%"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder / "mmplat/schedules"
 
 
 @pytest.fixture
@@ -137,6 +157,7 @@ def test_what_may_be_a_secret_is_in_no_message(place, results):
 
 def test_units_for_systemd_quote_what_systemd_would_expand(place):
     text = systemd_units(Results(place / "100% $HOME"))
+    assert f'Environment="XDG_CONFIG_HOME={place.parent}/it\'s my $HOME 100%%"\n' in text
     line = next(line for line in text.splitlines() if line.startswith("ExecStart="))
     assert line.endswith(
         f'"schedule" "run-due" "--results" "{place}/100%% $$HOME"'.replace("100% a lab", "100%% a lab")
@@ -406,7 +427,7 @@ def test_the_crontab_says_what_is_scheduled_and_keeps_what_others_wrote(place, c
         assert done.returncode == 0, done.stderr
     lines = crontab.read_text().splitlines()
     assert lines[0] == "5 5 * * * mine # begin"
-    assert [line.split(" /")[0] for line in lines if "run-due" in line] == ["0 2 * * *", "30 3 * * 1"]
+    assert [line.split(" env ")[0] for line in lines if "run-due" in line] == ["0 2 * * *", "30 3 * * 1"]
     assert r"100\% a lab" in lines[2], "cron ends a line at a bare %"
     listed = mmplat(place, crontab, "schedule", "list")
     assert "not yet fired" in listed.stdout
@@ -453,6 +474,182 @@ def test_run_due_ends_with_an_error_and_one_summary_when_something_failed(place,
     assert "1 of 1 scheduled campaigns failed; what happened: " in done.stderr
     assert len(hook.got) == 1
     assert len(list(results.schedule.glob("failed-*.md"))) == 1
+
+
+# What lies in the results folder decides nothing
+
+
+def hostile(place, results, changes=None, name="evil"):
+    """A schedule as an earlier version kept it, or as somebody else may write it, with a workflow beside it."""
+    folder = results.scheduled(name)
+    folder.mkdir(parents=True)
+    (folder / "Snakefile").write_text('rule all:\n    shell: "touch owned"\n')
+    planted = {"snakefile": folder / "Snakefile", "folder": folder}
+    said = entry(place, name, "* * * * *").model_copy(update=planted).model_dump(mode="json")
+    write_json(folder / "schedule.json", said | (changes or {}))
+    return folder
+
+
+def test_a_schedule_in_the_results_folder_is_never_run_and_the_own_ones_are(place, crontab):
+    results = Results(place / "results")
+    folder = hostile(place, results)
+    add(results, entry(place, cron="* * * * *", added=datetime.now() - timedelta(minutes=5)))
+    done = mmplat(place, crontab, "schedule", "run-due")
+    assert sorted(path.name for path in folder.iterdir()) == ["Snakefile", "schedule.json"]
+    assert (place / "fired/once").exists()
+    assert done.returncode == 1
+    assert "evil/schedule.json is not run: a schedule is kept in" in done.stderr
+    assert "1 in " in done.stderr.splitlines()[-1]
+    listed = mmplat(place, crontab, "schedule", "list")
+    assert listed.returncode == 0
+    assert "evil/schedule.json is not run" in listed.stderr
+    assert "evil" not in listed.stdout
+    assert mmplat(place, crontab, "schedule", "remove", "evil").returncode == 0
+    assert mmplat(place, crontab, "schedule", "run-due").returncode == 0
+
+
+def test_the_command_that_is_told_adds_a_schedule_of_an_earlier_version(place, crontab):
+    results = Results(place / "results")
+    old = entry(place, "old", added=datetime(2026, 1, 1))
+    write_json(results.scheduled("old") / "schedule.json", old.model_dump(mode="json"))
+    (told,) = not_run(results)
+    command = next(line for line in told.splitlines() if line.startswith("  cd "))
+    assert mmplat(place, crontab, "schedule", "list").stderr.count("is not run") == 1
+    environment = {**os.environ, "PATH": f"{crontab.parent / 'bin'}:{BIN}:/usr/bin:/bin"}
+    subprocess.run(["sh", "-c", command], env=environment, check=True, capture_output=True)
+    (now,) = scheduled(results)
+    assert now.model_copy(update={"added": old.added}) == old
+    assert list(not_run(results)) == []
+    remove(results, "old")
+    assert (scheduled(results), list(not_run(results))) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"grid": "a\n\x1b[2Jrm -rf ~"}, "the file holds characters that cannot be shown"),
+        ({"grid": "a; touch owned"}, "--grid 'a; touch owned'"),
+        ({"name": "another"}, "the file cannot be read"),
+        ({"cron": 1}, "the file cannot be read"),
+    ],
+)
+def test_the_command_that_is_told_hides_nothing(place, results, changes, shown):
+    hostile(place, results, changes)
+    (told,) = not_run(results)
+    assert shown in told
+    assert "\x1b" not in told
+
+
+def test_a_folder_that_no_schedule_has_is_not_told(place, results):
+    """Its name would be shown on a terminal."""
+    for name in ("evil\x1b[2J", "--print"):
+        hostile(place, results).rename(results.schedule / name)
+    assert list(not_run(results)) == []
+
+
+@pytest.mark.parametrize("what", ["grid", "profile", "snakefile", "folder", "env_file"])
+def test_nothing_of_a_schedule_lies_in_the_results_folder(place, what):
+    """Where others may write, or an archive is unpacked. A link that leads there does not help."""
+    results = Results(place / "results")
+    target = results.root / "planted"
+    target.mkdir(parents=True)
+    (place / "link").symlink_to(target)
+    for path in (target, place / "link"):
+        with pytest.raises(ConfigError, match=r"lies in the results folder .* would decide what runs as you"):
+            add(results, entry(place).model_copy(update={what: path}))
+    assert scheduled(results) == []
+
+
+def test_what_was_moved_into_the_results_folder_later_is_not_run(place):
+    results = Results(place / "results")
+    workflow(place, "touch {output}")
+    add(results, entry(place))
+    (results.root / "planted").mkdir(parents=True)
+    (place / "Snakefile").rename(results.root / "planted/Snakefile")
+    (place / "Snakefile").symlink_to(results.root / "planted/Snakefile")
+    (failed,) = fire(results)
+    assert failed.outcome == "failed"
+    assert "lies in the results folder" in failed.reason
+    assert not (place / "fired").exists()
+
+
+def test_schedules_are_their_users_alone(place, results, configuration):
+    add(results, entry(place))
+    (path,) = configuration.iterdir()
+    assert [p.stat().st_mode & 0o777 for p in (configuration, path)] == [0o700, 0o600]
+    for one, mode in ((configuration, 0o770), (configuration, 0o702), (path, 0o620), (path, 0o602)):
+        before = one.stat().st_mode
+        one.chmod(mode)
+        with pytest.raises(ArtifactError, match=rf"may be written by others \(mode {mode:o}\).*nothing of it is run"):
+            fire(results)
+        one.chmod(before)
+    path.rename(configuration / "elsewhere")
+    path.symlink_to(configuration / "elsewhere")
+    with pytest.raises(ArtifactError, match="is no plain file"):
+        fire(results)
+
+
+def test_schedules_of_another_user_are_not_run(place, results, monkeypatch):
+    add(results, entry(place))
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    with pytest.raises(ArtifactError, match="belongs to user .*, and you are user 12345.*nothing of it is run"):
+        fire(results)
+
+
+def test_each_results_folder_has_its_own_schedules(place, results, configuration):
+    other = Results(place / "other")
+    add(results, entry(place))
+    assert scheduled(other) == []
+    (path,) = configuration.iterdir()
+    path.rename(path.with_name(path.name.replace(private.prefix(results), private.prefix(other))))
+    with pytest.raises(ArtifactError, match="is the schedule 'nightly' of .*, under another name"):
+        scheduled(other)
+
+
+def test_cron_is_told_where_the_schedules_are(place, crontab, configuration):
+    words = ("schedule", "add", "n", "--grid", "grid.yaml", "--cron", "0 2 * * *")
+    assert mmplat(place, crontab, *words).returncode == 0
+    line = next(line for line in crontab.read_text().splitlines() if "run-due" in line)
+    command = line.removeprefix("0 2 * * * ").replace(r"\%", "%")  # as cron reads it
+    hostile(place, Results(place / "results"))
+    done = subprocess.run(["/bin/sh", "-c", command], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    (log,) = configuration.glob("*cron.log")
+    assert "evil/schedule.json is not run" in log.read_text(), (
+        "it was found there, and not in a link of the results folder"
+    )
+
+
+def test_a_record_of_a_firing_leads_to_no_other_file(place, results):
+    """Its log is read into a summary that everybody may read, and shown on the dashboard."""
+    add(results, entry(place))
+    (done,) = fire(results)
+    (secret := place / "secret").write_text("hunter2")
+    write_json(done.path(results), done.model_dump(mode="json") | {"log": str(secret), "schedule": "../../x"})
+    (read,) = firings(results, "nightly")
+    assert read == done
+    done.log.unlink()
+    done.log.symlink_to(secret)
+    text = report_failures(results, [read], webhook=None)[0].read_text()
+    assert "(there is none)" in text
+    assert "hunter2" not in text
+
+
+def test_a_log_is_not_written_through_a_link(place, results):
+    add(results, entry(place))
+    (mine := place / ".bashrc").write_text("")
+    (results.scheduled("nightly")).mkdir(parents=True)
+    (results.scheduled("nightly") / "2026-03-02T02-00.log").symlink_to(mine)
+    (failed,) = fire(results)
+    assert failed.outcome == "failed"
+    assert mine.read_text() == ""
+
+
+def test_a_record_that_is_none_is_one_message(place, results):
+    add(results, entry(place))
+    write_json(results.scheduled("nightly") / "2026-03-02T02-00.json", ["x"])
+    with pytest.raises(ArtifactError, match="is no record of a firing that this version of mmplat wrote"):
+        firings(results, "nightly")
 
 
 # The whole of it
@@ -518,7 +715,7 @@ def test_a_real_cron_runs_what_is_scheduled(place):
     )  # fmt: skip
     assert done.returncode != 97, f"cron's folders could not be made private: {done.stderr}"
     results = Results(place / "results")
-    log = results.schedule / "cron.log"
+    log = private.cron_log(results)
     (firing,) = firings(results, "by-cron")
     assert firing.outcome == "done", log.read_text() + firing.log.read_text()
     assert (place / "fired/once").exists()

@@ -130,6 +130,22 @@ def test_one_more_decoding_and_method_asks_nothing(smoke, tmp_path):
 
 
 @pytest.mark.slow
+def test_jobs_may_run_the_code_that_their_grid_allows_and_nothing_that_the_results_say(tmp_path):
+    grid = tmp_path / "grid.yaml"
+    grid.write_text("campaign: c\nmodels: [fake]\nsuites: [world-objects]\nlimit: 4\n")
+    assert snakemake(tmp_path, grid, "--until", "prepare").returncode == 0
+    (batch,) = (tmp_path / "results/batches").glob("*.json")
+    planned = batch.read_text()
+    batch.write_text(planned.replace('"trust_remote_code": false', '"trust_remote_code": true'))
+    assert snakemake(tmp_path, grid, "--until", "ask").returncode == 0
+    assert batch.read_text() == planned, "what somebody wrote under its name is gone"
+    grid.write_text(grid.read_text().replace("[fake]", "[{name: fake, trust_remote_code: true}]"))
+    done = snakemake(tmp_path, grid, "--until", "ask")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "results/batches").glob("*.done.json"))) == 2
+
+
+@pytest.mark.slow
 def test_a_failed_sample_fails_the_command_and_keeps_the_rest(tmp_path):
     grid = ROOT / "config/grids/smoke.yaml"
     assert snakemake(tmp_path, grid, "--until", "prepare").returncode == 0

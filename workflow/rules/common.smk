@@ -10,6 +10,7 @@ from mmplat.batching import resource, resources_of
 from mmplat.campaign import taken_over
 from mmplat.errors import MmplatError, UnknownName
 from mmplat.grid import load_grid
+from mmplat.jobfiles import needed_by
 from mmplat.plan import plan_for, write_plan
 
 SETTINGS = ("grid", "results", "minutes_per_job", "accelerate")
@@ -32,7 +33,15 @@ PLAN_FILE = write_plan(PLAN, RESULTS)
 NAME = PLAN.grid.campaign
 LOGS = Path("logs") / safe_name(NAME)
 # Strict mode is Snakemake's own default, which a prefix replaces; every command finds the results folder in the environment.
-shell.prefix(f"set -euo pipefail; export MMPLAT_RESULTS={quote(str(RESULTS.root))}; ")
+# So it does what this grid allows its models to bring: in a rule's text or params it would do again what is done.
+EXPORTED = {
+    "MMPLAT_RESULTS": str(RESULTS.root),
+    **needed_by(PLAN.grid.models).environment,
+}
+shell.prefix(
+    "set -euo pipefail; "
+    + "".join(f"export {name}={quote(value)}; " for name, value in EXPORTED.items())
+)
 CAMPAIGN = RESULTS.campaign(NAME)
 # How several GPUs train one model, as a site says it (docs/training.md).
 config.setdefault("accelerate", "")

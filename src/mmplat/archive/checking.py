@@ -22,10 +22,10 @@ from mmplat.evidence.judged import JUDGED
 from mmplat.evidence.opening import Kind, defect_of
 from mmplat.evidence.written import WRITTEN
 from mmplat.ids import content_id, file_id
+from mmplat.jobfiles import Consent, read_batch, read_suite, read_training
 from mmplat.models.identity import model_key
 from mmplat.preparing import load_picture, load_samples, sample_key, samples_id
-from mmplat.recipes import TrainingJob
-from mmplat.records import Batch, SuiteSpec
+from mmplat.records import SuiteSpec
 
 FOREIGN_CODE = ("trust_remote_code", "pickled_weights")
 IMPORTED = "imported"
@@ -39,7 +39,9 @@ def refuse_unsound(staged: Results) -> None:
         name = path.relative_to(staged.root).as_posix()
         try:
             reason = _defect(path, name)
-        except (MmplatError, ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except MmplatError as error:
+            reason = f"is refused: {error}".removesuffix(".")
+        except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"cannot be understood ({type(error).__name__}: {error})"
         if reason:
             raise ArtifactError(f"{name} {reason}. Nothing was loaded.")
@@ -53,7 +55,7 @@ def _defect(path: Path, name: str) -> str | None:
 
 
 def _foreign_code(path: Path) -> str | None:
-    """A plan, a batch or a training says how models are loaded; a plan says it twice, also in the text of its grid."""
+    """Batches, trainings and plans say how models are loaded; a plan says it also in the text of its grid."""
     said = read_json(path, made_by=MADE_BY)
     documents = [said]
     if isinstance(said, dict) and isinstance(said.get("grid_text"), str):
@@ -74,10 +76,12 @@ def _switched_on(value: Any) -> Iterator[str]:
         waiting += one.values() if isinstance(one, dict) else one
 
 
-def _named(kind: type[Batch] | type[SuiteSpec] | type[TrainingJob]) -> Callable[[Path], str | None]:
+def _job(read: Callable[[Path], object]) -> Callable[[Path], str | None]:
+    """A file that tells a job what to do, as the job would read it: named by its content, and without foreign code."""
+
     def check(path: Path) -> str | None:
-        found = kind.model_validate(read_json(path, made_by=MADE_BY)).key
-        return None if found == path.stem else f"is another {kind.__name__} than its name says (it is {found})"
+        read(path)
+        return None
 
     return check
 
@@ -170,11 +174,11 @@ CHECKS: tuple[tuple[Callable[[str], bool], Callable[[Path], str | None]], ...] =
     (_in("campaigns", "/plan.json"), _foreign_code),
     (_in("campaigns", "/decided.json"), _decided),
     (_is_batch, _foreign_code),
-    (_is_batch, _named(Batch)),
+    (_is_batch, _job(lambda path: read_batch(path, Consent()))),
     (_in("batches", ".done.json"), _done),
     (_is_specification("trained"), _foreign_code),
-    (_is_specification("trained"), _named(TrainingJob)),
-    (_is_specification("suites"), _named(SuiteSpec)),
+    (_is_specification("trained"), _job(lambda path: read_training(path, Consent()))),
+    (_is_specification("suites"), _job(read_suite)),
     (_in("suites", "/suite.json"), _suite),
     (_in("evidence", "/evidence.json"), _identity),
     (_is_part("tokens"), _tokens),

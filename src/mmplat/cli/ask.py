@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import DEFAULT_GRID, GridOption, KeepGoingOption, ResultsOption, written_by_plan
+from mmplat.cli.options import (
+    DEFAULT_GRID,
+    GridOption,
+    KeepGoingOption,
+    PickledWeightsOption,
+    ResultsOption,
+    TrustRemoteCodeOption,
+    written_by_plan,
+)
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
@@ -23,18 +31,20 @@ def ask(
     grid: GridOption = DEFAULT_GRID,
     threads: Annotated[int | None, typer.Option(help="CPU threads of the model.  [default: all cores]")] = None,
     keep_going: KeepGoingOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
+    pickled_weights: PickledWeightsOption = False,
     results: ResultsOption = None,
 ) -> None:
     """Ask what is missing and keep it. Killed at any moment, the same command goes on where it stopped."""
     from mmplat import artifacts
     from mmplat.errors import CampaignFailed
     from mmplat.grid import load_grid
+    from mmplat.jobfiles import Consent, read_batch
     from mmplat.plan import plan_for, write_plan
-    from mmplat.records import Batch
 
     place = artifacts.results(results)
     if batch is not None:
-        wanted = [Batch.model_validate(artifacts.read_json(batch, made_by="mmplat plan --write"))]
+        wanted = [read_batch(batch, Consent(trust_remote_code, pickled_weights))]
     else:
         made = plan_for(load_grid(grid), place)
         write_plan(made, place)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmplat.cli.options import ResultsOption
+from mmplat.cli.options import PickledWeightsOption, ResultsOption, TrustRemoteCodeOption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,6 +218,8 @@ def attention(
     suite: SuitesOption = None,
     items: Annotated[int, typer.Option(min=1, help="Items of each suite to look at.")] = 32,
     longest: Annotated[int, typer.Option(min=1, help="Tokens of an answer to look at.")] = 4,
+    trust_remote_code: TrustRemoteCodeOption = False,
+    pickled_weights: PickledWeightsOption = False,
     form: FormatOption = "table",
     results: ResultsOption = None,
 ) -> None:
@@ -225,9 +227,12 @@ def attention(
     from mmplat import artifacts
     from mmplat.diagnostics import keep, measured, run
     from mmplat.diagnostics.attention import DIAGNOSTIC
+    from mmplat.jobfiles import Consent
 
     where, options = artifacts.results(results), {"items": items, "longest": longest}
-    found = run(DIAGNOSTIC, measured(where, campaign, models=model or (), suites=suite or ()), results=where, **options)
+    pairs = measured(where, campaign, models=model or (), suites=suite or ())
+    allowed = Consent(trust_remote_code, pickled_weights)
+    found = run(DIAGNOSTIC, pairs, results=where, consent=allowed, **options)
     _told(found, keep(DIAGNOSTIC, campaign, found.table, where, **options, model=model, suite=suite), form)
 
 

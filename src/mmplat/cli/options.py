@@ -49,4 +49,22 @@ MinutesOption = Annotated[
 MetricOption = Annotated[
     str | None, typer.Option(help="Metric to rank by.  [default: expected_accuracy, where the campaign has it]")
 ]
+TrustRemoteCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        envvar="MMPLAT_TRUST_REMOTE_CODE",
+        show_envvar=False,
+        help="Let a model run code of its checkpoint where a file, and no grid of yours, says so.",
+    ),
+]
+PickledWeightsOption = Annotated[
+    bool,
+    typer.Option(
+        "--pickled-weights",
+        envvar="MMPLAT_PICKLED_WEIGHTS",
+        show_envvar=False,
+        help="Load weights that are no safetensors where a file, and no grid of yours, says so.",
+    ),
+]
 DEFAULT_GRID = Path("config/grid.yaml")

@@ -22,14 +22,14 @@ def prepare(
     from mmplat import artifacts
     from mmplat.cli.progress import bar
     from mmplat.grid import load_grid
+    from mmplat.jobfiles import read_suite
     from mmplat.plan import plan_for, write_plan
     from mmplat.preparing import prepare as prepare_suite
-    from mmplat.records import SuiteSpec
     from mmplat.suites import catalog
 
     place = artifacts.results(results)
     if spec is not None:
-        wanted = [SuiteSpec.model_validate(artifacts.read_json(spec, made_by="mmplat plan --write"))]
+        wanted = [read_suite(spec)]
     else:
         plan = plan_for(load_grid(grid), place)
         write_plan(plan, place)  # first, so that `mmplat gc` knows whose they are

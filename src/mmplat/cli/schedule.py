@@ -79,9 +79,11 @@ def list_(
             for entry in entries
         ]
         typer.echo(json.dumps(found, indent=1))
+        _tell_not_run(place)
         return
     for entry in entries:
         typer.echo(_line(place, entry.name))
+    _tell_not_run(place)
     if entries and not schedules.installed(place):
         typer.echo(
             "No crontab of this user on this machine knows of them: they run where a timer calls run-due.", err=True
@@ -122,12 +124,27 @@ def run_due(
     for firing in firings:
         if firing.outcome == "skipped":
             typer.echo(f"{firing.schedule}: skipped ({firing.reason})")
+    left = _tell_not_run(place)
     failed = [firing for firing in firings if firing.bad]
     if failed:
         summary, unsent = schedules.report_failures(place, failed, webhook=webhook)
         if unsent:
             typer.echo(f"warning: the webhook did not take the message: {unsent}", err=True)
         raise CampaignFailed(f"{len(failed)} of {len(firings)} scheduled campaigns failed; what happened: {summary}")
+    if left:
+        raise CampaignFailed(
+            f"{left} in {place.schedule} are not run (see above); what you scheduled yourself was run."
+        )
+
+
+def _tell_not_run(place: Results) -> int:
+    """Says of every schedule.json in the results folder that it is not run; returns how many there are."""
+    from mmplat import schedule as schedules
+
+    found = list(schedules.not_run(place))
+    for one in found:
+        typer.echo(f"warning: {one}", err=True)
+    return len(found)
 
 
 def _sync(place: Results) -> None:

@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmplat.cli.interrupts import interruptible
-from mmplat.cli.options import DEFAULT_GRID, GridOption, ResultsOption, written_by_plan
+from mmplat.cli.options import (
+    DEFAULT_GRID,
+    GridOption,
+    PickledWeightsOption,
+    ResultsOption,
+    TrustRemoteCodeOption,
+    written_by_plan,
+)
 
 if TYPE_CHECKING:
     from mmplat.artifacts import Results
+    from mmplat.jobfiles import Consent
     from mmplat.recipes import TrainingJob
 
 
@@ -31,13 +39,16 @@ def train(
     threads: Annotated[int | None, typer.Option(help="CPU threads of the model.  [default: all cores]")] = None,
     processes: Annotated[int, typer.Option(help="Processes that train one model together, a GPU each.")] = 1,
     accelerate: Annotated[str, typer.Option(help="Configuration file of accelerate, for FSDP or several nodes.")] = "",
+    trust_remote_code: TrustRemoteCodeOption = False,
+    pickled_weights: PickledWeightsOption = False,
     results: ResultsOption = None,
 ) -> None:
     """Fine-tune what is not trained yet. Killed at any moment, the same command goes on from its last point."""
     from mmplat import artifacts
+    from mmplat.jobfiles import Consent
 
     place = artifacts.results(results)
-    wanted = _wanted(job, recipe, model, grid, place)
+    wanted = _wanted(job, recipe, model, grid, Consent(trust_remote_code, pickled_weights))
     if processes > 1 and not launched():
         for one in wanted:
             _launch(one, place, processes, accelerate, threads)
@@ -51,16 +62,16 @@ def train(
             _train_one(one, place)
 
 
-def _wanted(job: Path | None, recipe: str | None, model: str | None, grid: Path, place: Results) -> list[TrainingJob]:
-    from mmplat import artifacts
+def _wanted(job: Path | None, recipe: str | None, model: str | None, grid: Path, consent: Consent) -> list[TrainingJob]:
     from mmplat.cli.models import spec_of
     from mmplat.errors import ConfigError
-    from mmplat.recipes import TrainingJob, bind
+    from mmplat.jobfiles import read_training
+    from mmplat.recipes import bind
 
     if (recipe is None) != (model is None):
         raise ConfigError("--recipe and --model go together: which model is trained, and how.")
     if job is not None:
-        return [TrainingJob.model_validate(artifacts.read_json(job, made_by="mmplat plan --write"))]
+        return [read_training(job, consent)]
     if recipe is not None and model is not None:
         return [bind(spec_of(model, {}), recipe)]
     from mmplat.grid import load_grid
@@ -79,6 +90,7 @@ def launched() -> bool:
 def _launch(job: TrainingJob, place: Results, processes: int, accelerate: str, threads: int | None) -> None:
     """The same command in several processes, which `accelerate launch` starts and joins."""
     from mmplat.errors import ModelError
+    from mmplat.jobfiles import needed_by
     from mmplat.plan import write_training
     from mmplat.preparing import prepare
 
@@ -88,8 +100,10 @@ def _launch(job: TrainingJob, place: Results, processes: int, accelerate: str, t
     how = ["--config_file", accelerate] if accelerate else ["--multi_gpu"]
     again = ["-m", "mmplat", "train", str(spec), "--results", str(place.root)]
     again += [] if threads is None else ["--threads", str(threads)]
+    again += needed_by([job.base]).options  # it was given for this one, or a grid gave it
     command = [sys.executable, "-m", "accelerate.commands.launch", *how, "--num_processes", str(processes), *again]
-    done = subprocess.run(command, check=False)
+    # A program of Python looks for modules in its working folder first; whoever writes there is not to be run.
+    done = subprocess.run(command, check=False, env={**os.environ, "PYTHONSAFEPATH": "1"})
     if done.returncode:
         raise ModelError(
             f"The processes that train {job.model.name!r} ended with code {done.returncode}; what they said stands above. "

@@ -18,6 +18,7 @@ from mmplat.diagnostics.base import Diagnostic, title_of
 from mmplat.diagnostics.figures import Panel, Point, Series
 from mmplat.diagnostics.reading import Measured
 from mmplat.errors import IncompatibleCell
+from mmplat.jobfiles import Consent, refuse_without
 from mmplat.methods.base import WATCHED
 from mmplat.models import Ask, families
 from mmplat.models.identity import located
@@ -30,12 +31,16 @@ AT_ONCE = 16
 """A view inside the network: where a family cannot make it, nothing there can be watched either."""
 
 
-def measure(pair: Measured, *, results: Results, items: int = 32, longest: int = 4) -> pl.DataFrame:
+def measure(
+    pair: Measured, *, results: Results, items: int = 32, longest: int = 4, consent: Consent = Consent()
+) -> pl.DataFrame:
+    """`consent` is that of whoever starts this: the model is one of a plan.json."""
     reason = families.get(pair.pair.model.family).unavailable(WATCHED)
     if reason:
         raise IncompatibleCell(reason)
     if pair.guest:
         raise IncompatibleCell("its campaign came as an archive, and no model is loaded on the word of one")
+    refuse_without(consent, pair.pair.model, f"A plan in {results.root}")
     model = _loaded(located(pair.pair.model, results).model_dump_json())
     if not hasattr(model, "watch"):
         raise IncompatibleCell("its family shows nothing of its layers")

@@ -12,10 +12,11 @@ from typing import Any, get_args
 
 import polars as pl
 
-from mmplat.artifacts import Results, read_json
+from mmplat.artifacts import Results, read_json, safe_name
 from mmplat.campaign import BatchState, BatchStatus, Progress, progress_of
 from mmplat.errors import ArtifactError, MmplatError
 from mmplat.plan import read_plan
+from mmplat.schedule import Firing, firings, log_of, scheduled
 
 OVERVIEW: dict[str, Any] = {
     "campaign": pl.String, "state": pl.String, "batches": pl.Int64, **dict.fromkeys(get_args(BatchStatus), pl.Int64),
@@ -34,7 +35,6 @@ FIRINGS: dict[str, Any] = {
 }  # fmt: skip
 COSTS: dict[str, Any] = {"model": pl.String, "hardware": pl.String, "forwards": pl.Int64, "seconds": pl.Float64}
 TAIL_BYTES = 20_000
-MADE_BY = "mmplat schedule run-due"
 
 
 def campaigns(results: Results) -> list[str]:
@@ -139,21 +139,33 @@ def tail(path: Path, lines: int = 40) -> str:
 
 
 def schedules(results: Results) -> pl.DataFrame:
-    """One row per firing of each schedule, the latest first; a schedule that has not fired yet has one row without `due`."""
-    rows = [row for entry in sorted(results.schedule.glob("*/schedule.json")) for row in _firings(entry)]
+    """One row per firing of each schedule, the latest first; a schedule that has not fired yet has one row without `due`.
+
+    What fires when is known of this user's own schedules alone; what came of them is read for all.
+    """
+    try:
+        own = {entry.name: {"cron": entry.cron, "grid": str(entry.grid)} for entry in scheduled(results)}
+    except MmplatError:  # whoever runs them is told; here what came of them is worth showing all the same
+        own = {}
+    fired = {path.parent.name for path in results.schedule.glob("*/????-??-??T??-??.json")}
+    names = {*own, *(fired - {safe_name(name) for name in own})}
+    rows = [row for name in sorted(names) for row in _fired(results, name, own.get(name, {}))]
     return pl.DataFrame(rows, schema=FIRINGS)
 
 
-def _firings(entry: Path) -> Iterable[dict[str, Any]]:
-    said = read_json(entry, made_by="mmplat schedule add")
-    about = {"schedule": said["name"], "cron": said["cron"], "grid": said["grid"]}
-    fired = sorted(entry.parent.glob("????-??-??T??-??.json"), reverse=True)
-    blank = dict.fromkeys(FIRINGS)
-    for path in fired:
-        firing = read_json(path, made_by=MADE_BY)
-        yield blank | about | {name: firing.get(name) for name in ("due", "outcome", "rows_asked", "reason", "log")}
-    if not fired:
-        yield blank | about
+def _fired(results: Results, name: str, known: dict[str, str]) -> Iterable[dict[str, Any]]:
+    about = dict.fromkeys(FIRINGS) | {"schedule": name} | known
+    try:
+        found: list[Firing] = firings(results, name)
+    except ArtifactError as error:
+        yield about | {"reason": str(error)}
+        return
+    for firing in reversed(found):
+        log = log_of(results, firing)
+        said = firing.model_dump(mode="json", include={"due", "outcome", "rows_asked", "reason"})
+        yield about | said | {"log": log and str(log)}
+    if not found:
+        yield about
 
 
 def disk(results: Results) -> pl.DataFrame:

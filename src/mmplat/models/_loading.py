@@ -132,6 +132,12 @@ def _with_adapter(spec: ModelSpec, network: Any) -> tuple[Any, str]:
     local = Path(str(spec.adapter)).expanduser()
     where = str(local) if local.is_dir() else str(spec.adapter)
     advice = "Give a folder with adapter_config.json and adapter_model.safetensors, made for this very architecture."
+    pickled, safe = (local / f"adapter_model.{ending}" for ending in ("bin", "safetensors"))
+    if pickled.exists() and not safe.exists() and not spec.pickled_weights:  # peft would take them
+        raise ModelError(
+            f"Model {spec.name!r}: the weights of its adapter {where!r} are no safetensors, and loading others can run code. "
+            "Convert them; or, if you trust them, give the model `pickled_weights: true`."
+        )
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "error", "Found missing adapter keys"

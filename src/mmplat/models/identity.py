@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from mmplat.sources import content_of
 
 TRAINED = "trained:"
 """Of a path or an adapter that lies below the results folder: a path of one machine never enters a key."""
+CODE_IN_RESULTS = (
+    "with `trust_remote_code`, the code beside its trained weights would run, and these lie in the results folder, where others "
+    "may write. Train it by a recipe with `lora`: its code is then read where its own checkpoint lies."
+)
 
 
 def model_key(identity: Mapping[str, Any]) -> str:
@@ -53,11 +58,16 @@ def known_identity(
 
 def located(spec: ModelSpec, results: Results) -> ModelSpec:
     """The model with `trained:KEY` as the folder that it means here. Only for loading: what is recorded keeps the key."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("path", "adapter"):
         said = getattr(spec, name) or ""
         if said.startswith(TRAINED):
-            folder = results.trained(said.removeprefix(TRAINED))
+            key = said.removeprefix(TRAINED)
+            if not re.fullmatch(r"[0-9a-f]+", key):
+                raise ModelError(
+                    f"Model {spec.name!r}: {said!r} names no trained model. After {TRAINED!r} stands a key."
+                )
+            folder = results.trained(key)
             if not (folder / "card.json").exists():
                 raise ModelError(
                     f"Model {spec.name!r} is not trained yet ({folder / 'card.json'} is missing). "
@@ -69,6 +79,10 @@ def located(spec: ModelSpec, results: Results) -> ModelSpec:
                     f"the folder, and `mmplat train {results.training(folder.name)}` trains it again."
                 )
             found[name] = str(folder / "model")
+    if "path" in found:
+        if spec.trust_remote_code:
+            raise ModelError(f"Model {spec.name!r} cannot be loaded: {CODE_IN_RESULTS}")
+        found["pickled_weights"] = False  # a training writes safetensors
     return spec.model_copy(update=found) if found else spec
 
 

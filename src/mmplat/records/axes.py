@@ -179,6 +179,11 @@ class ModelSpec(Record):
     """How it was fine-tuned; its weights lie where `path` or `adapter` says `trained:KEY`."""
 
     @property
+    def runs_foreign_code(self) -> bool:
+        """Whether loading it runs code of a checkpoint, or of a hub that its attention implementation names."""
+        return self.trust_remote_code or "/" in (self.attention or "")
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What determines what the model says: machine settings are in no key, and a training is named by its weights."""
         return self.model_dump(mode="json", exclude=MACHINE_SETTINGS)

@@ -4,8 +4,8 @@ Nothing here decides what is asked: a firing is the same command that a person w
 asked twice. So a firing costs what is new: a model, a suite's next version, a view.
 """
 
-from mmplat.schedule.entries import Scheduled, add, remove, scheduled
-from mmplat.schedule.firings import Firing, firings, run_due
+from mmplat.schedule.entries import Scheduled, add, not_run, remove, scheduled
+from mmplat.schedule.firings import Firing, firings, log_of, run_due
 from mmplat.schedule.install import crontab_tool, installed, sync, systemd_units
 from mmplat.schedule.report import report_failures
 
@@ -16,6 +16,8 @@ __all__ = [
     "crontab_tool",
     "firings",
     "installed",
+    "log_of",
+    "not_run",
     "remove",
     "report_failures",
     "run_due",

@@ -14,17 +14,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from mmplat.artifacts import Results, only_writer, read_json, write_json
-from mmplat.errors import Busy, MmplatError
+from mmplat.errors import ArtifactError, Busy, MmplatError
 from mmplat.heartbeats import process_exists, read_heartbeat
 from mmplat.records import Record
 from mmplat.schedule import clock
-from mmplat.schedule.entries import Scheduled, scheduled
+from mmplat.schedule.entries import Scheduled, refuse_inside, scheduled
 
 PATIENCE_S = 3.0
 """Two lines of a crontab may fire in one minute. The first takes the lock and claims what is due for both."""
+
+STAMP = "%Y-%m-%dT%H-%M"
 
 Outcome = Literal["waiting", "running", "done", "failed", "skipped", "lost"]
 
@@ -61,13 +63,32 @@ class Firing(Record):
 
 
 def stamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H-%M}"
+    return moment.strftime(STAMP)
 
 
 def firings(results: Results, name: str) -> list[Firing]:
     """All recorded firings of a schedule, the latest last."""
     paths = sorted(results.scheduled(name).glob("????-??-??T??-??.json"))
-    return [Firing.model_validate(read_json(path, made_by="mmplat schedule run-due")) for path in paths]
+    return [_read(path, name) for path in paths]
+
+
+def _read(path: Path, name: str) -> Firing:
+    """Whose a record is, and where its log lies, is told by where it lies itself: what it says of that could lead anywhere."""
+    try:
+        due = datetime.strptime(path.stem, STAMP)
+        own = {"schedule": name, "due": due, "log": path.with_suffix(".log")}
+        return Firing.model_validate({**read_json(path, made_by="mmplat schedule run-due"), **own})
+    except (ValueError, TypeError) as error:
+        raise ArtifactError(
+            f"{path} is no record of a firing that this version of mmplat wrote ({error}). Delete it."
+        ) from error
+
+
+def log_of(results: Results, firing: Firing) -> Path | None:
+    """The log of a firing; None where there is none, or a link leads to another file."""
+    path = results.scheduled(firing.schedule) / f"{stamp(firing.due)}.log"
+    inside = path.resolve().is_relative_to(results.schedule.resolve())
+    return path if inside and path.is_file() else None
 
 
 def run_due(
@@ -185,9 +206,10 @@ def _run(results: Results, entry: Scheduled, firing: Firing, say: Callable[[str]
 
 def _snakemake(results: Results, entry: Scheduled, firing: Firing) -> tuple[Firing, int]:
     """Runs Snakemake to its end; whoever ends this process ends it too, and what was asked is kept."""
+    refuse_inside(results, entry)  # again: a link may lead elsewhere since it was added
     binaries = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{binaries}:{os.environ.get('PATH', '/usr/bin:/bin')}", **entry.environment()}
-    with firing.log.open("ab") as log:
+    with _opened(firing.log) as log:
         process = subprocess.Popen(
             entry.command(results),
             cwd=entry.folder,
@@ -205,6 +227,11 @@ def _snakemake(results: Results, entry: Scheduled, firing: Firing) -> tuple[Firi
             os.killpg(process.pid, signal.SIGINT)
             process.wait()
             raise
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """To be appended to. A link that somebody placed there is not followed: it could lead into a file that is run."""
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab")
 
 
 def _rows_asked_since(results: Results, started: datetime) -> int:

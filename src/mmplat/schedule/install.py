@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mmplat.artifacts import Results
 from mmplat.errors import ConfigError
+from mmplat.schedule import private
 from mmplat.schedule.entries import Scheduled, scheduled
 
 TOOLS = ("scrontab", "crontab")
@@ -47,6 +48,7 @@ def installed(results: Results) -> bool:
 def systemd_units(results: Results) -> str:
     """A service and a timer for a machine with systemd, as text to be put into two files."""
     command = " ".join(_systemd_quoted(word) for word in _command(results))
+    settings = "".join(f"Environment={_systemd_quoted(setting, dollar='$')}\n" for setting in _settings())
     return f"""\
 # ~/.config/systemd/user/mmplat-schedule.service
 [Unit]
@@ -54,7 +56,7 @@ Description=mmplat: campaigns that are due
 
 [Service]
 Type=oneshot
-ExecStart={command}
+{settings}ExecStart={command}
 KillSignal=SIGINT
 
 # ~/.config/systemd/user/mmplat-schedule.timer
@@ -77,10 +79,17 @@ def _command(results: Results) -> list[str]:
     return [str(program), "schedule", "run-due", "--results", str(results.root.resolve())]
 
 
+def _settings() -> list[str]:
+    """What a clock's own environment lacks: where this user keeps configuration, if not in the usual place."""
+    home = private.chosen_home()
+    return [] if home is None else [f"{private.VARIABLE}={home}"]
+
+
 def _lines(results: Results, entries: Iterable[Scheduled]) -> list[str]:
     """One line per distinct expression: what is due together runs one after the other."""
-    log = results.schedule.resolve() / "cron.log"
-    command = f"{shlex.join(_command(results))} >> {shlex.quote(str(log))} 2>&1"
+    settings = ["env", *_settings()] if _settings() else []
+    log = shlex.quote(str(private.cron_log(results)))
+    command = f"{shlex.join([*settings, *_command(results)])} >> {log} 2>&1"
     escaped = command.replace("%", r"\%")  # cron reads a bare % as the end of the line
     return [f"{expression} {escaped}" for expression in dict.fromkeys(entry.cron for entry in entries)]
 
@@ -128,6 +137,7 @@ def _instead() -> str:
     return "`mmplat schedule add … --print` prints units for systemd instead, and changes no crontab."
 
 
-def _systemd_quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+def _systemd_quoted(word: str, *, dollar: str = "$$") -> str:
+    """A word of a command, where $ stands for itself when it is doubled; elsewhere it does so alone."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", dollar)
     return f'"{escaped}"'

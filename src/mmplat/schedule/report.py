@@ -16,7 +16,7 @@ from mmplat.errors import ConfigError, MmplatError
 from mmplat.grid import load_grid
 from mmplat.plan import read_plan
 from mmplat.schedule.entries import scheduled
-from mmplat.schedule.firings import Firing, stamp
+from mmplat.schedule.firings import Firing, log_of, stamp
 
 WEBHOOK_TIMEOUT_S = 10.0
 LINES = 15
@@ -80,7 +80,9 @@ def _section(results: Results, firing: Firing) -> str:
         f"- log: {firing.log}",
         f"- record: {firing.path(results)}",
     ]
-    return "\n".join([*lines, "", "The end of the log:", "", *(f"    {line}" for line in _tail(firing.log))])
+    return "\n".join(
+        [*lines, "", "The end of the log:", "", *(f"    {line}" for line in _tail(log_of(results, firing)))]
+    )
 
 
 def _state(results: Results, firing: Firing) -> str:
@@ -96,8 +98,7 @@ def _state(results: Results, firing: Firing) -> str:
     return "everything was asked and decided" if progress.fine else progress.verdict
 
 
-def _tail(log: Path) -> list[str]:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:]
-    except FileNotFoundError:
+def _tail(log: Path | None) -> list[str]:
+    if log is None:
         return ["(there is none)"]
+    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:]

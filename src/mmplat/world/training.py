@@ -167,7 +167,7 @@ def _eye_process(out: Path, seed: int, length: Length, progress: Progress) -> It
     A plain subprocess and not multiprocessing: a caller's script then needs no main guard. It dies with its parent's
     block, also on Ctrl-C.
     """
-    command = [sys.executable, "-m", "mmplat.world.training_eye", "--out", str(out)]
+    command = [sys.executable, "-P", "-m", "mmplat.world.training_eye", "--out", str(out)]
     command += ["--seed", str(seed), "--steps", str(length.eye), "--pictures", str(length.pictures)]
     with (out.parent / "errors.txt").open("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
