@@ -41,7 +41,15 @@ def open_rgb(source: Path | IO[bytes], *, upright: bool = False) -> Image:
             return _eight_bits(turned, inverted=_white_is_zero(image)) if _is_deep(image) else _converted(turned)
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        zlib.error,
+        Image.DecompressionBombError,
+    ) as error:
         raise UnreadableImage(f"{error}. Is it cut off? Get it again") from None
 
 
