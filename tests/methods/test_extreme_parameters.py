@@ -233,3 +233,17 @@ def test_the_name_of_settings_spells_them_exactly():
         assert named_settings(grid.decodings[0].name) == DecodingSpec(
             name=grid.decodings[0].name, temperature=temperature, top_p=top_p
         )
+
+
+def test_an_answer_in_words_that_overflows_is_a_failure_that_names_the_method(results):
+    ran = run_grid(
+        "campaign: a\nmodels: [tiny]\nsuites: [{name: world-objects, answers: text, longest: 3}]\nlimit: 4\n"
+        "methods: [naive, {name: m3id, params: {decay: 1000}}]\n",
+        results,
+    )
+    runs = {run["method"]: run for run in ran.table("runs").to_dicts()}
+    assert runs["naive"]["status"] == "done"
+    assert (runs["m3id(decay=1000)"]["status"], runs["m3id(decay=1000)"]["n"]) == ("failed", 0)
+    assert (
+        "NaN or infinity came up while it was written by method 'm3id(decay=1000)'" in runs["m3id(decay=1000)"]["error"]
+    )

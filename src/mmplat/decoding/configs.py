@@ -39,6 +39,7 @@ _PART = re.compile(r"(?P<letter>[tkp])(?P<value>[0-9]+(\.[0-9]+)?)")
 COLDEST, HOTTEST = 1e-3, 1e3
 """Temperatures between which logits ÷ temperature are neither lost nor infinite in float32, in which answers are written."""
 MOST_TOKENS = 2**31 - 1
+SMALLEST_SPELLED = 1e-9
 
 
 def parse_decoding(name: str, *, where: str = "") -> DecodingSpec:
@@ -89,8 +90,9 @@ def name_of(*, greedy: bool, temperature: float, top_k: int | None, top_p: float
 
 
 def _spelled(value: float) -> str:
-    """All digits, so that the name says the setting, and none as an exponent, whose minus would part the name."""
-    return np.format_float_positional(value + 0.0, trim="-")  # + 0.0: no minus before a zero
+    """All digits, so that the name says the setting, and as no exponent, whose minus would part the name, but for a tiny one."""
+    value += 0.0  # no minus before a zero
+    return repr(value) if 0 < abs(value) < SMALLEST_SPELLED else np.format_float_positional(value, trim="-")
 
 
 def spelled(spec: DecodingSpec) -> str:
