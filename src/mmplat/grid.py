@@ -274,11 +274,7 @@ def _decodings(entries: Sequence[str | DecodingEntry], document: Document) -> tu
     found: dict[str, DecodingSpec] = {}
     for i, title in enumerate(titles):
         for spec in [alone[i]] if i in alone else map(parse_decoding, sets[title]):
-            if found.setdefault(spec.name, spec) != spec:
-                raise DuplicateName(
-                    f"{spec.name!r}{document.at('decodings', i)} has other settings than the one of that name "
-                    "in a set. Give it another name."
-                )
+            found.setdefault(spec.name, spec)
     return tuple(found.values())
 
 
@@ -293,9 +289,9 @@ def _decoding(entry: str | DecodingEntry, where: str) -> DecodingSpec:
     spec = checked(DecodingSpec(name=entry.name or name_of(**settings), **settings), where=where)
     meant = named_settings(spec.name)
     if meant is not None and meant.settings != spec.settings:
-        raise ConfigError(
-            f"Decoding {spec.name!r}{where} has a name that says {meant.settings}, and its settings are {spec.settings}. Leave "
-            "the name out, and it follows from the settings, or choose one that says nothing else."
+        raise DuplicateName(
+            f"Decoding {spec.name!r}{where} has other settings ({spec.settings}) than its name says ({meant.settings}). Leave the "
+            "name out, and it follows from the settings, or choose one that spells none."
         )
     return spec
 

@@ -217,7 +217,7 @@ def test_no_nucleus_at_all_is_greedy_whatever_its_sign():
     ],
 )
 def test_a_decoding_is_not_called_what_it_is_not(entry, said):
-    with pytest.raises(ConfigError, match=rf"has a name that says .*{said}"):
+    with pytest.raises(ConfigError, match=rf"has other settings .* than its name says .*{said}"):
         parse_grid(HEAD + f"decodings: [{entry}]\n")
 
 
