@@ -18,6 +18,8 @@ LARGEST_WHOLE = 2**63 - 1
 def _a_parameter(value: Any) -> Any:
     """Called before a union of numbers and text, which would make 1.0 of `true`."""
     refused = not_a_parameter(value)
+    if not isinstance(value, (int, float, str)):
+        refused = "a number or a word is needed"
     if refused:
         raise ValueError(refused)
     return value

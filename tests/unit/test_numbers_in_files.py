@@ -47,6 +47,8 @@ REAL = "a number is needed, written like 0.7"
         ("methods: [{name: vcd, params: {alpha: false}}]", r"a.yaml:4: .*alpha = False: false is no number and no word"),
         ("methods: [{name: vcd, params: {alpha: '1'}}]", r"has alpha = '1'. Allowed: numbers from 0 to 1000"),
         ("methods: [{name: vcd, params: {alpha: .inf}}]", r"a.yaml:4: methods.0.params.alpha = inf: a number must be finite"),
+        ("methods: [{name: vcd, params: {alpha: }}]", r"a.yaml:4: methods.0.params.alpha = None: a number or a word"),
+        ("methods: [{name: vcd, params: {alpha: [1]}}]", r"a.yaml:4: .*alpha = \[1\]: a number or a word is needed"),
         ("methods: [{name: vcd, params: {step: on}}]", r"no step 'on'. Allowed: whole numbers"),
         ("methods: [{name: vcd, params: {step: true}}]", r"step = True: true is no number and no word"),
         ("views: [{name: noise, params: {step: true}}]", r"a.yaml:4: .*step = True: true is no number"),
