@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmplat.conditions import bind as bind_condition
 from mmplat.conditions import catalog as conditions
 from mmplat.errors import ConfigError
+from mmplat.numbers import Parameter
 from mmplat.records import ConditionSpec, SuiteSpec
 from mmplat.suites import catalog as suites
 
@@ -20,7 +21,7 @@ class ConditionEntry(BaseModel):
 
     name: str
     as_: str = Field("", alias="as")
-    params: dict[str, float | int | str] = Field(default_factory=dict)
+    params: dict[str, Parameter] = Field(default_factory=dict)
 
 
 def bind_for(

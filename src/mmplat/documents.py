@@ -1,7 +1,12 @@
-"""YAML files that people write: data together with the line of every value, so that each mistake is named by its place."""
+"""YAML files that people write: data together with the line of every value, so that each mistake is named by its place.
+
+Numbers and truth values are read as YAML 1.2 reads them. The 1.1 rules of PyYAML make 1 of `on`, 8 of `010`, 90 of `1:30`, a
+date of 2024-01-01, and text of `1e-06`. Here `on`, `yes`, `010` and `1:30` are text, which is refused where a number belongs.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,9 +16,17 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mmplat.errors import ConfigError, DuplicateName
+from mmplat.numbers import not_representable
 
 Path_ = tuple[str | int, ...]
 File = TypeVar("File", bound=BaseModel)
+
+
+NUMBERS = {
+    "int_type": "a whole number is needed, written like 50: without quotes, point or leading 0, and no yes, no, on or off",
+    "float_type": "a number is needed, written like 0.7, 3 or 1e-6: without quotes, and no yes, no, on or off",
+}
+"""By pydantic's name of a mistake: what is allowed."""
 
 
 def read_text(path: Path, *, what: str, hint: str) -> str:
@@ -26,6 +39,36 @@ def read_text(path: Path, *, what: str, hint: str) -> str:
         raise ConfigError(f"The {what} {path} cannot be read: {error}.") from error
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with other rules for what an unquoted word is."""
+
+
+def _plain_words() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """By first character: (tag, which words). Null and merge keys stay as PyYAML has them."""
+    tag = "tag:yaml.org,2002:"
+    replaced = {f"{tag}{name}" for name in ("bool", "int", "float", "timestamp")}
+    kept = {
+        first: [one for one in rules if one[0] not in replaced]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for name, pattern, firsts in (
+        ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+        ("int", r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
+        (
+            "float",
+            r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE]))([eE][-+]?[0-9]+)?",
+            "-+.0123456789",
+        ),
+        ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    ):
+        for first in firsts:
+            kept.setdefault(first, []).append((tag + name, re.compile(rf"(?:{pattern})\Z")))
+    return kept
+
+
+_Loader.yaml_implicit_resolvers = _plain_words()
+
+
 class Document:
     """YAML data together with the line of every value."""
 
@@ -33,14 +76,17 @@ class Document:
         self.text, self.source = text, source
         self._lines: dict[Path_, int] = {}
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
+            node = yaml.compose(text, Loader=_Loader)
+            self.data = yaml.load(text, Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f"{source}:{mark.line + 1}" if mark else source
             raise ConfigError(f"{place}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
+        except ValueError as error:  # of a tag such as !!int in front of what is none, or a number of 5,000 digits
+            raise ConfigError(f"{source}: a value cannot be read: {error}.") from None
         try:
             self._mark(node, ())
+            self._refuse_odd_numbers(self.data, ())
         except RecursionError:
             raise ConfigError(f"{source}: an anchor (&) stands inside itself, so the file has no end.") from None
 
@@ -74,6 +120,19 @@ class Document:
             for index, value in enumerate(node.value):
                 self._mark(value, (*path, index))
 
+    def _refuse_odd_numbers(self, value: Any, path: Path_) -> None:
+        """Infinity, NaN and whole numbers beyond 64 bits: no parameter means anything by them, and no table holds them."""
+        if isinstance(value, (dict, list)):
+            for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+                self._refuse_odd_numbers(inner, (*path, key))
+            return
+        refused = not_representable(value)
+        if refused:
+            raise ConfigError(f"{self._placed(path)} = {value!r:.40}: {refused}.")
+
+    def _placed(self, path: Path_) -> str:
+        return f"{self.source}:{self.line(path)}: {'.'.join(str(p) for p in path)}"
+
 
 def validated(kind: type[File], document: Document, *, what: str) -> File:
     """The data as `kind`; every mistake on a line of its own: where, what, and what is allowed."""
@@ -99,7 +158,8 @@ def _explain(error: ValidationError, kind: type[BaseModel], document: Document) 
             whose = f"{spelled}: " if spelled else ""
             lines[f"{place}: {whose}{problem['msg'].removeprefix('Value error, ')}."] = None
         elif not (problem["type"] == "string_type" and isinstance(problem["input"], dict)):
-            lines[f"{place}: {spelled} = {problem['input']!r}: {problem['msg']}."] = None
+            said = NUMBERS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+            lines[f"{place}: {spelled} = {problem['input']!r}: {said}."] = None
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@
     ├── ArtifactError        a file is missing, half-written, altered, or of another revision
     │   ├── Busy             another process is writing the same folder
     │   └── EvidenceTooNarrow  stored evidence does not cover an exact decision
+    ├── NotFinite            a method's scores are no numbers, so nothing is decided from them
     ├── ModelError           a model cannot be loaded or asked
     ├── StoreError           the SQL store cannot be reached or is at another revision
     ├── TrackingError        MLflow does not take what is queued for it
@@ -69,6 +70,15 @@ class EvidenceTooNarrow(ArtifactError):
         super().__init__(message)
         self.samples = samples
         """Which samples it is too narrow for: a mask."""
+
+
+class NotFinite(MmplatError):
+    """Scores that are NaN or infinite, of which the largest means nothing."""
+
+    def __init__(self, message: str, samples: Any = None) -> None:
+        super().__init__(message)
+        self.samples = samples
+        """Which samples have such scores: a mask."""
 
 
 class ModelError(MmplatError):

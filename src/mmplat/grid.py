@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmplat.conditioning import ConditionEntry, bind_for
-from mmplat.decoding.configs import checked, name_of, parse_decoding, sets
+from mmplat.decoding.configs import checked, name_of, named_settings, parse_decoding, sets
 from mmplat.documents import Document, read_text, validated
 from mmplat.errors import ConfigError, DuplicateName
 from mmplat.judges import JudgeEntry, JudgeSpec
 from mmplat.judges import bind as bind_judge
 from mmplat.methods import bind as bind_method
 from mmplat.models import bind as bind_model
+from mmplat.numbers import Number, Parameter, Whole
 from mmplat.recipes import TrainingJob, trained_name
 from mmplat.recipes import bind as bind_training
 from mmplat.records import DecodingSpec, ModelSpec, Needs, SuiteSpec, ViewSpec
@@ -29,6 +30,8 @@ from mmplat.views import bind as bind_view
 
 LONGEST = 16
 """Tokens of an answer that says a label."""
+Seed = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+"""What the store holds of a seed."""
 
 
 class Entry(BaseModel):
@@ -62,12 +65,12 @@ class SuiteEntry(Entry):
 
     name: str
     as_: str = Field("", alias="as")
-    limit: int | None = Field(None, ge=1)
+    limit: Whole | None = Field(None, ge=1)
     answers: Literal["labels", "text"] = Field(
         "labels",
         description="labels: their probabilities are read; text: the model writes, and what it wrote is parsed",
     )
-    longest: int | None = Field(
+    longest: Whole | None = Field(
         None, ge=1, description=f"tokens of a written answer at most; default: the suite's own, {LONGEST} for labels"
     )
     params: dict[str, Any] = Field(default_factory=dict)
@@ -82,23 +85,23 @@ class DecodingEntry(Entry):
 
     name: str | None = None
     greedy: bool = False
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
+    temperature: Number = 1.0
+    top_k: Whole | None = None
+    top_p: Number | None = None
 
 
 class MethodEntry(Entry):
     """A method with parameters."""
 
     name: str
-    params: dict[str, float | int | str] = Field(default_factory=dict)
+    params: dict[str, Parameter] = Field(default_factory=dict)
 
 
 class ViewEntry(Entry):
     """A view to ask beyond what the methods need."""
 
     name: str
-    params: dict[str, float | int | str] = Field(default_factory=dict)
+    params: dict[str, Parameter] = Field(default_factory=dict)
 
 
 class GridFile(BaseModel):
@@ -115,9 +118,9 @@ class GridFile(BaseModel):
     suites: list[str | SuiteEntry] = Field(min_length=1)
     decodings: list[str | DecodingEntry] = Field(default=["greedy"], min_length=1)
     methods: list[str | MethodEntry] = Field(default=["naive"], min_length=1)
-    seeds: list[int] = Field(default=[0], min_length=1, description="seeds of random views")
+    seeds: list[Seed] = Field(default=[0], min_length=1, description="seeds of random views")
     views: list[str | ViewEntry] = Field(default=[], description="views to ask beyond what the methods need")
-    limit: int | None = Field(None, ge=1, description="first samples of every suite only: for testing")
+    limit: Whole | None = Field(None, ge=1, description="first samples of every suite only: for testing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +274,7 @@ def _decodings(entries: Sequence[str | DecodingEntry], document: Document) -> tu
     found: dict[str, DecodingSpec] = {}
     for i, title in enumerate(titles):
         for spec in [alone[i]] if i in alone else map(parse_decoding, sets[title]):
-            if found.setdefault(spec.name, spec) != spec:
-                raise DuplicateName(
-                    f"{spec.name!r}{document.at('decodings', i)} has other settings than the one of that name "
-                    "in a set. Give it another name."
-                )
+            found.setdefault(spec.name, spec)
     return tuple(found.values())
 
 
@@ -287,7 +286,14 @@ def _decoding(entry: str | DecodingEntry, where: str) -> DecodingSpec:
     if isinstance(entry, str):
         return parse_decoding(entry, where=where)
     settings = entry.model_dump(exclude={"name"})
-    return checked(DecodingSpec(name=entry.name or name_of(**settings), **settings), where=where)
+    spec = checked(DecodingSpec(name=entry.name or name_of(**settings), **settings), where=where)
+    meant = named_settings(spec.name)
+    if meant is not None and meant.settings != spec.settings:
+        raise DuplicateName(
+            f"Decoding {spec.name!r}{where} has other settings ({spec.settings}) than its name says ({meant.settings}). Leave the "
+            "name out, and it follows from the settings, or choose one that spells none."
+        )
+    return spec
 
 
 def _method(entry: str | MethodEntry, where: str) -> MethodEntry:

@@ -22,6 +22,7 @@ from mmplat import conditions
 from mmplat.artifacts import Results, atomic, in_use, only_writer, read_json, write_bytes, write_json
 from mmplat.errors import ArtifactError, ConfigError, MmplatError
 from mmplat.ids import bytes_id, content_id, file_id
+from mmplat.image_files import UnreadableImage, open_rgb
 from mmplat.records import Sample, SuiteSpec
 from mmplat.suites import LeftOut, RawSample, catalog, identify
 
@@ -95,17 +96,14 @@ def known_count(folder: Path) -> int | None:
 
 def load_picture(folder: Path, name: str) -> NDArray[np.uint8]:
     """One image of a prepared suite (height × width × 3), checked against the content that its name promises."""
-    from PIL import Image, UnidentifiedImageError
-
     path = folder / "images" / name
     try:
-        with Image.open(path) as image:
-            picture = np.asarray(image.convert("RGB"))
+        picture = np.asarray(open_rgb(path))
     except FileNotFoundError:
         raise ArtifactError(
             f"Image {path} is missing. Delete {folder / 'suite.json'} and run `mmplat prepare` again."
         ) from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+    except UnreadableImage as error:
         raise ArtifactError(
             f"Image {path} cannot be read ({error}). Delete it with {folder / 'suite.json'} and run `mmplat prepare` again."
         ) from error

@@ -17,6 +17,7 @@ from mmplat.errors import ConfigError, UnknownName
 from mmplat.ids import content_id
 from mmplat.models import families
 from mmplat.models.identity import CODE_IN_RESULTS, TRAINED, checkpoint_content
+from mmplat.numbers import Number, Whole
 from mmplat.records import ModelSpec, Needs, Record, SuiteSpec, TrainingSpec
 from mmplat.suites import bind as bind_suite
 from mmplat.suites import catalog as suites
@@ -30,6 +31,7 @@ CLEAN = "clean"
 """What an item is called as it is, among its variants."""
 
 Family = Literal["image", "text", "both"]
+Beta = Annotated[Number, Field(ge=0, lt=1)]
 Share = Field(None, ge=0, le=1, description="how often an item is shown so, where it is shown once per epoch")
 
 
@@ -42,14 +44,14 @@ class Entry(BaseModel):
 class Variant(ConditionEntry):
     """A condition under which items are shown besides."""
 
-    share: float | None = Share
+    share: Number | None = Share
 
 
 class DataSuite(Entry):
     """A suite whose samples are trained on."""
 
     name: str
-    limit: int | None = Field(None, ge=1)
+    limit: Whole | None = Field(None, ge=1)
     params: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -65,7 +67,7 @@ class Part(Entry):
         None, description="the condition that counts as clean (text questions need some picture); default: none"
     )
     conditions: list[str | Variant] = []
-    clean: float | None = Share
+    clean: Number | None = Share
     target: Literal["label", "option", "answer"] = Field(
         "label",
         description="label: the letter or word that is read when asking; option: the right option's words; "
@@ -90,7 +92,7 @@ class Consistency(Entry):
     """How far the answers to a variant may lie from those to the clean item, which is held fixed."""
 
     kind: Literal["none", "kl", "js"] = "none"
-    weight: float = Field(0.01, ge=0)
+    weight: Number = Field(0.01, ge=0)
     reduction: Literal["sum", "mean"] = Field(
         "sum", description="over an item's variants and answer tokens; items are always averaged"
     )
@@ -100,18 +102,18 @@ class Adversarial(Entry):
     """What is added to the embeddings of the part that does not decide."""
 
     kind: Literal["none", "raw-gradient", "sign-pgd", "gaussian"] = "none"
-    weight: float = Field(1.0, ge=0)
-    epsilon: float = Field(1e-3, gt=0, description="largest change of a coordinate")
-    alpha: float = Field(0.1, gt=0, description="step: times the gradient, or times its sign")
-    steps: int = Field(2, ge=1)
-    sigma: float = Field(0.05, gt=0, description="of gaussian, which has no steps and no largest change")
+    weight: Number = Field(1.0, ge=0)
+    epsilon: Number = Field(1e-3, gt=0, description="largest change of a coordinate")
+    alpha: Number = Field(0.1, gt=0, description="step: times the gradient, or times its sign")
+    steps: Whole = Field(2, ge=1)
+    sigma: Number = Field(0.05, gt=0, description="of gaussian, which has no steps and no largest change")
 
 
 class Losses(Entry):
     """loss = clean and variants (cross-entropy of the answer) + adversarial + consistency, each by its weight."""
 
-    clean: float = Field(1.0, ge=0)
-    variants: float = Field(1.0, ge=0)
+    clean: Number = Field(1.0, ge=0)
+    variants: Number = Field(1.0, ge=0)
     consistency: Consistency = Consistency()
     adversarial: Adversarial = Adversarial()
 
@@ -119,20 +121,20 @@ class Losses(Entry):
 class Optimiser(Entry):
     """AdamW. Matrices decay, vectors do not."""
 
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-6, gt=0)
-    clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient")
+    lr: Number = Field(gt=0)
+    weight_decay: Number = Field(1e-4, ge=0)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Number = Field(1e-6, gt=0)
+    clip: Number | None = Field(1.0, gt=0, description="largest norm of the gradient")
 
 
 class Schedule(Entry):
     """How long, and how fast. An epoch ends when a family has no items left for a batch."""
 
     kind: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps in which the rate rises")
-    epochs: float | None = Field(None, gt=0)
-    steps: int | None = Field(None, ge=1, description="instead of epochs")
+    warmup: Number = Field(0.03, ge=0, lt=1, description="share of the steps in which the rate rises")
+    epochs: Number | None = Field(None, gt=0)
+    steps: Whole | None = Field(None, ge=1, description="instead of epochs")
 
     @model_validator(mode="after")
     def _one_length(self) -> Schedule:
@@ -144,9 +146,9 @@ class Schedule(Entry):
 class Lora(Entry):
     """Low-rank adapters instead of all weights."""
 
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: Whole = Field(16, ge=1)
+    alpha: Whole = Field(32, ge=1)
+    dropout: Number = Field(0.0, ge=0, lt=1)
     targets: list[str] | None = Field(
         None, description="ends of the names of linear layers; default: all of the language model's layers"
     )
@@ -157,7 +159,7 @@ class Recipe(Entry):
 
     about: str = ""
     data: list[Part] = Field(min_length=1)
-    batch: dict[Family, Annotated[int, Field(ge=1)]] = Field(
+    batch: dict[Family, Annotated[Whole, Field(ge=1)]] = Field(
         description="items of each family in a batch of one process"
     )
     losses: Losses = Losses()
@@ -165,12 +167,12 @@ class Recipe(Entry):
     schedule: Schedule
     lora: Lora | None = Field(None, description="default: all weights but the vision tower's")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="of the arithmetic")
-    accumulate: int = Field(1, ge=1, description="batches per step of the optimiser")
+    accumulate: Whole = Field(1, ge=1, description="batches per step of the optimiser")
     gradient_checkpointing: bool = False
-    checkpoint_every: int = Field(
+    checkpoint_every: Whole = Field(
         200, ge=1, description="steps between two points from which a killed training goes on"
     )
-    seed: int = 0
+    seed: Whole = 0
     needs: Needs = Field(Needs(), description="what its job needs of a cluster; in no key")
 
     @property

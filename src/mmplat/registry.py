@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from mmplat.errors import ConfigError, DuplicateName, UnknownName
+from mmplat.numbers import not_a_parameter
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -23,14 +24,28 @@ log = logging.getLogger(__name__)
 def with_defaults(
     kind: str, name: str, defaults: Mapping[str, V], given: Mapping[str, V] | None, *, where: str = ""
 ) -> dict[str, V]:
-    """Parameters of an extension: `given` over `defaults`; one that it does not have is an error that lists those it has."""
+    """Parameters of an extension: `given` over `defaults`; one that it does not have is an error that lists those it has.
+
+    What can be no value of it (a truth value, NaN) is refused here; its range is the extension's own matter.
+    """
     unknown = sorted(set(given or {}) - set(defaults))
     if unknown:
         raise ConfigError(
             f"{kind.capitalize()} {name!r}{where} has no parameter {', '.join(unknown)}. "
             f"Allowed: {', '.join(defaults) or 'none'}."
         )
+    for param, value in (given or {}).items():
+        wrong = _no_value(value, defaults[param])
+        if wrong:
+            raise ConfigError(f"{kind.capitalize()} {name!r}{where} has {param} = {value!r}: {wrong}.")
     return {**defaults, **(given or {})}
+
+
+def _no_value(value: object, default: object) -> str | None:
+    """Why `value` cannot stand where `default` does; None: it can. A word may stand for a number, as in `size: same`."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false is allowed"
+    return not_a_parameter(value)
 
 
 class Registry(Generic[T]):

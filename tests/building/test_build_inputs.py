@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from known_scenes import CLASSES
@@ -162,3 +163,23 @@ def test_several_prompts_are_averaged(clip):
     mean = np.stack([pair.mean(axis=0) for pair in single])
     assert np.allclose(both, mean / np.linalg.norm(mean, axis=1, keepdims=True), atol=1e-6)
     assert np.allclose(np.linalg.norm(both, axis=1), 1, atol=1e-6)
+
+
+def test_an_image_of_which_the_model_gives_no_number_is_no_mistake(tmp_path):
+    """NaN is the largest to argmax: such an image would be kept as mistaken for whatever class it stood at."""
+    from mmplat.building.selecting import NO_NUMBER, _scored
+
+    class Overflows:
+        def images(self, pictures):
+            return np.array([[np.nan, 0.0], [0.0, 1.0]], np.float32)[: len(pictures)]
+
+    pictures = []
+    for name in ("a", "b"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / f"{name}.png")
+        pictures.append(Picture(image_id=name, file=f"{name}.png", label="cat", source=""))
+    found = {
+        one.image_id: one
+        for one in _scored(pictures, tmp_path, ["cat", "dog"], np.eye(2, dtype=np.float32), Overflows())
+    }
+    assert found["a"].unreadable == NO_NUMBER
+    assert (found["b"].predicted, found["b"].unreadable) == ("dog", None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmplat.cli.extras import extra_of
+from mmplat.errors import ConfigError
 
 MMPLAT = str(Path(sys.executable).parent / "mmplat")
 
@@ -127,3 +128,20 @@ def test_a_failed_sample_is_an_exit_code_unless_the_workflow_goes_on(tmp_path):
     assert "1 cells lack samples" in decided.stderr
     assert mmplat("ask", *common, "--keep-going").returncode == 0
     assert mmplat("decide", *common, "--keep-going").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("power", "--accuracy", "0.8", "--effect", "nan"),
+        ("power", "--accuracy", "0.8", "--clusters", "10", "--per-cluster", "inf"),
+        ("diagnose", "lean", "x", "--above", "nan"),
+        ("plan", "--minutes-per-job", "inf"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_is_no_finite_number_is_refused(words):
+    from mmplat.cli.app import app
+
+    with pytest.raises(ConfigError, match=r"(nan|inf) is no number that an option can have"):
+        app(list(words), standalone_mode=False)

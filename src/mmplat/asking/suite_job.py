@@ -176,13 +176,20 @@ class SuiteJob:
     def _numbers_only(
         self, samples: list[Sample], asks: list[tuple[int, int, Ask]], logits: Any
     ) -> tuple[list[tuple[int, int, Ask]], Any]:
-        """Drops samples of which a view gave NaN (an overflow in half precision): they fail, and decide nothing."""
-        broken = {asks[row][0]: asks[row][2].view.name for row in logits.isnan().any(dim=1).nonzero()[:, 0].tolist()}
+        """Drops samples of which a view gave NaN or +∞ (an overflow in half precision): they fail, and decide nothing."""
+        odd = (logits.isnan() | logits.isposinf()).any(dim=1) | logits.isneginf().all(dim=1)
+        broken = {
+            asks[row][0]: (asks[row][2].view.name, "NaN" if logits[row].isnan().any() else "infinity")
+            for row in odd.nonzero()[:, 0].tolist()
+        }
         if not broken:
             return asks, logits
-        for index, view in broken.items():
+        for index, (view, said) in broken.items():
             self.outcome.fail(
-                self.part, samples[index].sample_id, "every", f"view {view!r} made the model say NaN; try dtype float32"
+                self.part,
+                samples[index].sample_id,
+                "every",
+                f"view {view!r} made the model say {said}; try dtype float32",
             )
         rows = [row for row, (index, _, _) in enumerate(asks) if index not in broken]
         return [asks[row] for row in rows], logits[rows]

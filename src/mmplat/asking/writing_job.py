@@ -192,10 +192,15 @@ class WritingJob:
         self, samples: list[Sample], writing: Writing, speaker: Speaker, spoken: list[Spoken], seconds: float
     ) -> pa.Table:
         """One way of writing, in the schema of written answers; an answer that is no numbers is a failure, not a row."""
-        broken = [s for s, one in zip(samples, spoken, strict=True) if math.isnan(sum(one.logprobs))]
-        self._failed(broken, "the model said NaN while it wrote; try dtype float32", 0)
-        fine = [(s, one) for s, one in zip(samples, spoken, strict=True) if not math.isnan(sum(one.logprobs))]
         method = method_of(writing)
+        broken = [s for s, one in zip(samples, spoken, strict=True) if not math.isfinite(sum(one.logprobs))]
+        self._failed(
+            broken,
+            f"NaN or infinity came up while it was written by method {method.spec.name!r}; try dtype float32, and parameters "
+            "of the method nearer to its defaults",
+            0,
+        )
+        fine = [(s, one) for s, one in zip(samples, spoken, strict=True) if math.isfinite(sum(one.logprobs))]
         columns = {
             "sample_key": [s.sample_key for s, _ in fine],
             "sample_id": [s.sample_id for s, _ in fine],

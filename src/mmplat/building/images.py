@@ -12,6 +12,7 @@ from mmplat.building.settings import Images
 from mmplat.building.stages import Advance, Build, Outcome, Stage
 from mmplat.errors import ArtifactError, ConfigError
 from mmplat.ids import file_id
+from mmplat.image_files import open_rgb
 from mmplat.sources import content_of
 
 if TYPE_CHECKING:
@@ -24,23 +25,14 @@ Listed = tuple[str, str, str]
 """File (relative to the root), class, source."""
 
 
-class Unreadable(Exception):
-    """A file that is no whole image."""
-
-
 def opened(path: Path) -> Image:
     """An image as people see it: upright, in colours."""
-    from PIL import Image, ImageOps
-
     try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
+        return open_rgb(path, upright=True)
     except FileNotFoundError:
         raise ArtifactError(
             f"{path} is gone since it was listed. `mmplat spubench read` lists what is there."
         ) from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # how PIL says that a file is broken
-        raise Unreadable(str(error)) from None
 
 
 def root_of(images: Images) -> Path:

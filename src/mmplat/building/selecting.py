@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmplat.artifacts import write_bytes
-from mmplat.building.images import READ, Unreadable, opened, root_of
+from mmplat.building.images import READ, opened, root_of
 from mmplat.building.items import Mistaken, Picture, read_lines, write_lines
 from mmplat.building.settings import BuildSpec
 from mmplat.building.stages import Advance, Build, Outcome, Stage
 from mmplat.errors import ConfigError
 from mmplat.ids import content_id, file_id, seed_from
+from mmplat.image_files import UnreadableImage
 from mmplat.models.identity import checkpoint_folder
 from mmplat.records import Record
 from mmplat.sources import content_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mmplat.models.zero_shot import Embeddings, ZeroShot
 
 PART = 256
+NO_NUMBER = "the model gave no number for it (NaN or infinity)"
 
 
 class Score(Record):
@@ -109,11 +111,14 @@ def _scored(
         try:
             shown.append(np.asarray(opened(root / one.file)))
             readable.append(one)
-        except Unreadable as error:
+        except UnreadableImage as error:
             yield Score(image_id=one.image_id, unreadable=str(error))
     if not readable:
         return
     for one, row in zip(readable, encoder.images(shown) @ classes.T, strict=True):
+        if not np.isfinite(row).all():  # NaN would be the largest
+            yield Score(image_id=one.image_id, unreadable=NO_NUMBER)
+            continue
         best = int(row.argmax())
         own = labels.index(one.label)
         told = {"similarity": round(float(row[best]), 6), "similarity_label": round(float(row[own]), 6)}

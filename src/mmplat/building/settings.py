@@ -12,6 +12,7 @@ from mmplat.documents import Document, read_text, validated
 from mmplat.errors import ConfigError
 from mmplat.judges import bind_writer
 from mmplat.models.identity import checkpoint_folder
+from mmplat.numbers import Number, Whole
 from mmplat.records import ModelSpec, Record
 
 
@@ -44,12 +45,12 @@ class Selection(Record):
     prompts: list[str] = Field(
         ["a photo of a {}."], min_length=1, description="{} is the class; embeddings are averaged"
     )
-    limit: int | None = Field(None, ge=1, description="keep at most so many mistaken images, drawn by the seed")
-    per_class: int | None = Field(None, ge=1, description="at most so many of one class")
-    longest_side: int = Field(
+    limit: Whole | None = Field(None, ge=1, description="keep at most so many mistaken images, drawn by the seed")
+    per_class: Whole | None = Field(None, ge=1, description="at most so many of one class")
+    longest_side: Whole = Field(
         1024, ge=16, description="larger images are scaled down to it before anybody is shown them"
     )
-    batch_size: int = Field(32, ge=1, description="in no key")
+    batch_size: Whole = Field(32, ge=1, description="in no key")
     device: str = Field("auto", description="auto, cpu, cuda, …; in no key")
 
     @field_validator("prompts")
@@ -70,10 +71,10 @@ class Writer(Record):
 class Checks(Record):
     """What the automatic checks refuse."""
 
-    overlap: float = Field(
+    overlap: Number = Field(
         0.6, gt=0, le=1, description="two options that share this part of their words are one option"
     )
-    per_type: int | None = Field(
+    per_type: Whole | None = Field(
         None, ge=1, description="at most so many items of one type; default: no balance is forced"
     )
     ask: bool = Field(True, description="let the checker look for several right answers; false: text is compared alone")
@@ -94,7 +95,7 @@ class BuildSpec(Record):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
         description="name of the build, and of its folder below spubench/ of the results",
     )
-    seed: int = Field(0, description="of the order of options, and of what a limit keeps")
+    seed: Whole = Field(0, description="of the order of options, and of what a limit keeps")
     images: Images
     select: Selection
     writer: Writer

@@ -19,7 +19,7 @@ def compare(
     first: Annotated[str, typer.Argument(help="Run id, its beginning, or model=…,suite=…,method=…,decoding=….")],
     second: Annotated[str, typer.Argument(help="The run that is compared with it, named in the same way.")],
     flips: Annotated[int, typer.Option(min=0, help="Flipped samples to list; --json lists all.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     results: ResultsOption = None,
 ) -> None:

@@ -24,7 +24,7 @@ def best(
     suite: SuitesOption = None,
     method: Annotated[str, typer.Option(help="The method whose answers are decoded.")] = "naive",
     metric: Annotated[str, typer.Option(help="What is best.")] = "expected_accuracy",
-    seed: Annotated[int, typer.Option(help="Draws which half of the samples chooses.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws which half of the samples chooses.")] = 0,
     form: FormatOption = "table",
     results: ResultsOption = None,
 ) -> None:

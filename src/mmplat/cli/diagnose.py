@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmplat.cli.options import PickledWeightsOption, ResultsOption, TrustRemoteCodeOption
+from mmplat.cli.options import PickledWeightsOption, ResultsOption, TrustRemoteCodeOption, finite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,9 @@ def lean(
     suite: SuitesOption = None,
     decoding: DecodingOption = None,
     view: Annotated[str | None, typer.Option(help="The view without image.  [default: the emptiest asked]")] = None,
-    above: Annotated[float, typer.Option(help="Flag what leans on the prior by more than this share.")] = 0.5,
+    above: Annotated[
+        float, typer.Option(callback=finite, help="Flag what leans on the prior by more than this share.")
+    ] = 0.5,
     form: FormatOption = "table",
     results: ResultsOption = None,
 ) -> None:

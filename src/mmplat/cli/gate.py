@@ -18,7 +18,7 @@ def gate(
     candidate: Annotated[str, typer.Option(help="The run that would take its place, named in the same way.")],
     margin: Annotated[float, typer.Option(min=0, max=1, help="By how much it may be worse: 0.02 is two points.")],
     metric: Annotated[str, typer.Option(help="accuracy or expected_accuracy.")] = "accuracy",
-    seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resampling.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     results: ResultsOption = None,
 ) -> None:

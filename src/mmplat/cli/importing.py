@@ -17,7 +17,7 @@ app = typer.Typer(help="Results made elsewhere, as runs that are marked so.", no
 CampaignOption = Annotated[str, typer.Option(help="Campaign of imports that the run goes into.")]
 MethodOption = Annotated[str, typer.Option(help="Debiasing method that was used there.")]
 DecodingOption = Annotated[str, typer.Option(help="Decoding that was used there.")]
-SeedOption = Annotated[int, typer.Option(help="Seed that was used there.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed that was used there.")]
 
 
 @app.command()

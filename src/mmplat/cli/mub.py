@@ -60,7 +60,7 @@ def curate(
     per_level: Annotated[
         int | None, typer.Option(min=1, help="Items of each level.  [default: as many as the smallest has]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
     results: ResultsOption = None,
 ) -> None:
     """Make a balanced benchmark of the items that misled models, with the selection effect beside it."""

@@ -19,6 +19,17 @@ def written_by_plan(path: Path | None) -> Path | None:
     return path
 
 
+def finite(value: float | None) -> float | None:
+    """Refuses nan and inf, which lie within every range for whoever compares."""
+    import math
+
+    from mmplat.errors import ConfigError
+
+    if value is not None and not math.isfinite(value):
+        raise ConfigError(f"{value} is no number that an option can have. Allowed: finite numbers, like 0.05.")
+    return value
+
+
 PlanArgument = Annotated[
     Path | None,
     typer.Argument(help="plan.json of a campaign; default: the plan of --grid.", callback=written_by_plan),
@@ -43,6 +54,8 @@ MinutesOption = Annotated[
     float | None,
     typer.Option(
         "--minutes-per-job",
+        min=0,
+        callback=finite,
         help="Cut the asking into jobs of about this length; 0: one job per model.  [default: as the plan was cut before]",
     ),
 ]

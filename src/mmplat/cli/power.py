@@ -6,19 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
+from mmplat.cli.options import finite
+
 
 def power(
-    accuracy: Annotated[float, typer.Option(help="Accuracy of the baseline, as expected: 0.8.")],
-    effect: Annotated[float | None, typer.Option(help="Difference to be found: 0.02 is two points.")] = None,
+    accuracy: Annotated[float, typer.Option(callback=finite, help="Accuracy of the baseline, as expected: 0.8.")],
+    effect: Annotated[
+        float | None, typer.Option(callback=finite, help="Difference to be found: 0.02 is two points.")
+    ] = None,
     clusters: Annotated[int | None, typer.Option(min=2, help="Clusters (images) that there are.")] = None,
-    per_cluster: Annotated[float, typer.Option(help="Samples per cluster: POPE asks 6 questions about an image.")] = 1,
-    icc: Annotated[float, typer.Option(help="Correlation of differences within a cluster.")] = 0.0,
+    per_cluster: Annotated[
+        float, typer.Option(callback=finite, help="Samples per cluster: POPE asks 6 questions about an image.")
+    ] = 1,
+    icc: Annotated[float, typer.Option(callback=finite, help="Correlation of differences within a cluster.")] = 0.0,
     disagreement: Annotated[
         float | None,
-        typer.Option(help="Share of samples that one gets right and the other wrong.  [default: independent]"),
+        typer.Option(
+            callback=finite, help="Share of samples that one gets right and the other wrong.  [default: independent]"
+        ),
     ] = None,
-    alpha: Annotated[float, typer.Option(help="Chance of a false finding.")] = 0.05,
-    power: Annotated[float, typer.Option(help="Chance of finding a difference that is there.")] = 0.8,
+    alpha: Annotated[float, typer.Option(callback=finite, help="Chance of a false finding.")] = 0.05,
+    power: Annotated[float, typer.Option(callback=finite, help="Chance of finding a difference that is there.")] = 0.8,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Plan a paired comparison: the samples that an effect needs, or the smallest effect that samples can show."""

@@ -18,7 +18,7 @@ def world() -> None:
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
-    seed: Annotated[int, typer.Option(help="Seed of the weights and of the training data.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and of the training data.")] = 1,
     recipe: Annotated[str, typer.Option(help="tiny, tiny-biased, or tiny-graded-a, -b or -c.")] = "tiny",
 ) -> None:
     """Train a tiny vision-language model from scratch (minutes on two cores) and write a Hugging Face folder."""

@@ -20,6 +20,7 @@ from mmplat.conditions._drawing import Picture, Size
 from mmplat.conditions.base import SEED, Condition, Value, catalog, noted
 from mmplat.errors import ConfigError
 from mmplat.ids import seed_from
+from mmplat.image_files import UnreadableImage, open_rgb
 from mmplat.samples import RawSample
 from mmplat.views.unrelated import SCENES, unrelated
 
@@ -85,12 +86,9 @@ def _sizes(sample: RawSample, size: Value) -> list[Size]:
 
 
 def _opened(path: Path) -> Picture:
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        return np.asarray(open_rgb(path))
+    except (UnreadableImage, FileNotFoundError) as error:
         raise ConfigError(f"Image {path} cannot be read ({error}). Mend it, or take it out of the folder.") from error
 
 

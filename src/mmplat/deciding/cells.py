@@ -15,7 +15,7 @@ from mmplat.artifacts import Results
 from mmplat.deciding.asked import asked_of
 from mmplat.deciding.judged import ByOrder, Judgments, judgments_of
 from mmplat.decoding.filters import Answers, Scores, distribution
-from mmplat.errors import EvidenceTooNarrow
+from mmplat.errors import EvidenceTooNarrow, NotFinite
 from mmplat.evidence.coverage import covered
 from mmplat.evidence.files import read_evidence
 from mmplat.evidence.rows import Evidence
@@ -133,7 +133,8 @@ def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
     if not len(rows):  # the cell fails, with its reason; the others go on
         none = nothing(context.evidence.main.label_logits.shape[1])
         return [Decided(seeded, decoding, rows, none, 0.0) for decoding in context.plan.grid.decodings]
-    scores = seeded.method.scores(only(context.evidence, rows))
+    with np.errstate(over="ignore", invalid="ignore"):  # scores that are no numbers are found below, and recorded
+        scores = seeded.method.scores(only(context.evidence, rows))
     final = context.evidence.seen_from(seeded.method.main).main.final[rows]
     shared = (time.perf_counter() - began) / len(context.plan.grid.decodings)
     cells = []
@@ -143,7 +144,7 @@ def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
             answers, sure = decidable(scores, decoding, final)
         except EvidenceTooNarrow as error:
             raise EvidenceTooNarrow(f"{context.pair.model.name} × {context.pair.suite.name}: {error}") from error
-        why = {} if sure.all() else dict.fromkeys(rows[~sure].tolist(), _not_told(context.evidence, seeded, decoding))
+        why = {} if sure.all() else _why_undecided(context.evidence, seeded, decoding, rows[~sure], final[~sure])
         cells.append(Decided(seeded, decoding, rows[sure], answers, shared + time.perf_counter() - began, why))
     return cells
 
@@ -151,12 +152,15 @@ def method_cells(context: Context, seeded: Seeded) -> list[Decided]:
 def decidable(scores: Scores, decoding: DecodingSpec, final: NDArray[np.bool_]) -> tuple[Answers, NDArray[np.bool_]]:
     """Answers of the samples that can be decided exactly, and which those are.
 
-    What cannot be decided from a `final` row stays undecided; from any other row it is asked for, so the error goes on.
+    What cannot be decided from a `final` row stays undecided; from any other row it is asked for, so the error goes on. What is
+    no number stays undecided too.
     """
     sure = ~(scores.unknown & final)
     while sure.any():
         try:
             return distribution(scores.take(sure), decoding), sure
+        except NotFinite as error:
+            sure[np.flatnonzero(sure)[error.samples]] = False
         except EvidenceTooNarrow as error:
             narrow = np.flatnonzero(sure)[error.samples]
             if not final[narrow].all():
@@ -168,6 +172,24 @@ def decidable(scores: Scores, decoding: DecodingSpec, final: NDArray[np.bool_]) 
 def nothing(n_labels: int) -> Answers:
     """The answers of no sample."""
     return Answers(np.zeros((0, n_labels)), np.zeros(0))
+
+
+def _why_undecided(
+    evidence: Evidence, seeded: Seeded, decoding: DecodingSpec, rows: NDArray[np.int64], final: NDArray[np.bool_]
+) -> dict[int, str]:
+    """Of samples without an answer: a remote model did not tell enough, or the method's scores are no numbers."""
+    return dict.fromkeys(rows[final].tolist(), _not_told(evidence, seeded, decoding)) | dict.fromkeys(
+        rows[~final].tolist(), _not_finite(seeded)
+    )
+
+
+def _not_finite(seeded: Seeded) -> str:
+    spec = seeded.method.spec
+    values = ", ".join(f"{name} = {value}" for name, value in spec.params.items()) or "none"
+    return (
+        f"the scores of method {spec.name!r} are NaN or infinite, so no answer is the likeliest; its parameters: {values}. Give "
+        "them usual values; if the model itself overflows, ask it with dtype: float32"
+    )
 
 
 def _not_told(evidence: Evidence, seeded: Seeded, decoding: DecodingSpec) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from mmplat.errors import ConfigError
 from mmplat.records import DecodingSpec
 
@@ -33,7 +35,11 @@ sets: dict[str, tuple[str, ...]] = {"llava-align-sweep": SWEEP}
 LLaVA-Align's 51 settings leave three in doubt: t1 and p1 filter nothing and are `sample` by another name, p0 is `greedy`.
 """
 GRAMMAR = "'greedy', 'sample', or settings joined by dashes: t<temperature>, k<top_k>, p<top_p>, as in 't0.7-k50-p0.9'"
-_PART = re.compile(r"(?P<letter>[tkp])(?P<value>\d+(\.\d+)?)")
+_PART = re.compile(r"(?P<letter>[tkp])(?P<value>[0-9]+(\.[0-9]+)?)")
+COLDEST, HOTTEST = 1e-3, 1e3
+"""Temperatures between which logits ÷ temperature are neither lost nor infinite in float32, in which answers are written."""
+MOST_TOKENS = 2**31 - 1
+SMALLEST_SPELLED = 1e-9
 
 
 def parse_decoding(name: str, *, where: str = "") -> DecodingSpec:
@@ -49,26 +55,44 @@ def parse_decoding(name: str, *, where: str = "") -> DecodingSpec:
             raise ConfigError(
                 f"Unknown decoding {name!r}{where}. Allowed: {GRAMMAR}; in a grid also {', '.join(sets)}."
             )
+        if match["letter"] == "k" and not match["value"].isdigit():
+            raise ConfigError(
+                f"Decoding {name!r}{where} keeps {match['value']} tokens. Allowed: k and a whole number, as in 'k50'."
+            )
         found[match["letter"]] = match["value"]
     return checked(
         DecodingSpec(
             name=name,
             temperature=float(found.get("t", 1)),
-            top_k=int(found["k"]) if found.get("k", "1").isdigit() and "k" in found else None,
+            top_k=int(found["k"]) if "k" in found else None,
             top_p=float(found["p"]) if "p" in found else None,
         ),
         where=where,
     )
 
 
+def named_settings(name: str) -> DecodingSpec | None:
+    """The configuration that a name spells; None: it spells none, and may be given to any."""
+    try:
+        return parse_decoding(name)
+    except ConfigError:
+        return None
+
+
 def name_of(*, greedy: bool, temperature: float, top_k: int | None, top_p: float | None) -> str:
     """The canonical name of settings given as keys."""
     if greedy:
         return "greedy"
-    parts = [f"t{temperature:g}"] if temperature != 1 else []
+    parts = [f"t{_spelled(temperature)}"] if temperature != 1 else []
     parts += [f"k{top_k}"] if top_k is not None else []
-    parts += [f"p{top_p:g}"] if top_p is not None else []
+    parts += [f"p{_spelled(top_p)}"] if top_p is not None else []
     return "-".join(parts) or "sample"
+
+
+def _spelled(value: float) -> str:
+    """All digits, so that the name says the setting, and as no exponent, whose minus would part the name, but for a tiny one."""
+    value += 0.0  # no minus before a zero
+    return repr(value) if 0 < abs(value) < SMALLEST_SPELLED else np.format_float_positional(value, trim="-")
 
 
 def spelled(spec: DecodingSpec) -> str:
@@ -85,8 +109,15 @@ def checked(spec: DecodingSpec, *, where: str = "") -> DecodingSpec:
         raise ConfigError(
             f"Decoding {spec.name!r}{where} has temperature {spec.temperature:g}. Allowed: above 0; use 'greedy' for 0."
         )
-    if spec.top_k is not None and spec.top_k < 1:
-        raise ConfigError(f"Decoding {spec.name!r}{where} has top_k {spec.top_k}. Allowed: 1 and above.")
+    if not COLDEST <= spec.temperature <= HOTTEST:
+        raise ConfigError(
+            f"Decoding {spec.name!r}{where} has temperature {spec.temperature:g}. Allowed: from {COLDEST:g} to {HOTTEST:g}; use "
+            "'greedy' for what is colder."
+        )
+    if spec.top_k is not None and not 1 <= spec.top_k <= MOST_TOKENS:
+        raise ConfigError(
+            f"Decoding {spec.name!r}{where} has top_k {spec.top_k}. Allowed: 1 and above, up to {MOST_TOKENS}."
+        )
     if spec.top_p is not None and not 0 <= spec.top_p <= 1:
         raise ConfigError(f"Decoding {spec.name!r}{where} has top_p {spec.top_p:g}. Allowed: from 0 to 1.")
     return DecodingSpec(name=spec.name, greedy=True) if spec.top_p == 0 else spec

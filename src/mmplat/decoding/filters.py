@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.decoding.configs import spelled
-from mmplat.errors import EvidenceTooNarrow
+from mmplat.errors import EvidenceTooNarrow, NotFinite
 from mmplat.records import DecodingSpec
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,13 @@ class Scores:
     def unknown(self) -> NDArray[np.bool_]:
         """Samples of which a candidate's logit is not known (NaN): nothing can be decided (sample,)."""
         return np.asarray(np.isnan(self.logits).any(axis=1))
+
+    @property
+    def broken(self) -> NDArray[np.bool_]:
+        """Samples whose scores rank nothing: one is NaN or +∞, or all are −∞, which only draws that say no label are (sample,)."""
+        odd = np.isnan(self.logits) | np.isposinf(self.logits)
+        silent = np.isneginf(self.logits).all(axis=1) & (self.drawn_by is None)
+        return np.asarray(odd.any(axis=1) | silent)
 
     def take(self, samples: NDArray[np.bool_]) -> Scores:
         """The scores of some samples; all of them in the common case, without a copy."""
@@ -86,7 +93,29 @@ def sort_scores(
 
 
 def distribution(scores: Scores, decoding: DecodingSpec) -> Answers:
-    """Exact answer probabilities of every sample; raises EvidenceTooNarrow rather than approximate."""
+    """Exact answer probabilities of every sample.
+
+    Raises EvidenceTooNarrow rather than approximate, and NotFinite rather than rank what is no number: NaN has no place in an
+    order, so the likeliest answer would be whatever the sort leaves first.
+    """
+    if scores.broken.any():
+        raise _not_finite(scores.broken, decoding)
+    answers = _distribution(scores, decoding)
+    lost = np.asarray(~np.isfinite(answers.probs).all(axis=1))
+    if lost.any():
+        raise _not_finite(lost, decoding)
+    return answers
+
+
+def _not_finite(samples: NDArray[np.bool_], decoding: DecodingSpec) -> NotFinite:
+    return NotFinite(
+        f"The scores of {int(samples.sum())} of {samples.size} samples are NaN or infinite under decoding {decoding.name!r}, so "
+        "nothing is decided from them.",
+        samples=samples,
+    )
+
+
+def _distribution(scores: Scores, decoding: DecodingSpec) -> Answers:
     if scores.drawn_by is not None:
         return _as_drawn(scores, decoding)
     if decoding.greedy:

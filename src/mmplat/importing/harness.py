@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmplat.errors import ConfigError
@@ -40,11 +41,15 @@ def _one(row: Row) -> tuple[Question, Answer]:
     image = next(
         (str(doc[name]) for name in ("image_source", "image_id", "image") if isinstance(doc.get(name), str)), ""
     )
-    chosen = _likeliest(said)
-    gold, labels = _gold(row, len(said) if chosen is not None else 0)
+    scores = _likelihoods(said)
+    gold, labels = _gold(row, 0 if scores is None else len(scores))
     question = Question(key, gold, row.place, text=text, labels=labels, image=image, groups=groups_of(doc, GROUPS))
-    label = None if chosen is None else LETTERS[chosen]
-    return question, Answer(key, label or _text(said), row.place, label=label)
+    if scores is None:
+        return question, Answer(key, _text(said), row.place)
+    chosen = _likeliest(scores)
+    if isinstance(chosen, str):
+        return question, Answer(key, "", row.place, error=chosen)
+    return question, Answer(key, LETTERS[chosen], row.place, label=LETTERS[chosen])
 
 
 def _response(row: Row) -> Any:
@@ -53,13 +58,43 @@ def _response(row: Row) -> Any:
     return said if isinstance(said, list) else [said]
 
 
-def _likeliest(said: list[Any]) -> int | None:
-    """The place of the likeliest option, where each response is (log-likelihood, is greedy)."""
+def _likelihoods(said: list[Any]) -> list[Any] | None:
+    """The log-likelihood of each option, where responses are (log-likelihood, is greedy); None: they are texts.
+
+    Where only some are such pairs, the others have no likelihood.
+    """
     pairs = [one[0] if isinstance(one, list) and one and isinstance(one[0], list) else one for one in said]
-    scores = [one[0] for one in pairs if isinstance(one, list) and len(one) == 2 and str(one[1]) in ("True", "False")]
-    if len(scores) != len(said) or len(said) < 2:
+    scored = [isinstance(one, list) and len(one) == 2 and str(one[1]) in ("True", "False") for one in pairs]
+    if len(said) < 2 or not any(scored):
         return None
-    return max(range(len(scores)), key=lambda at: float(scores[at]))
+    return [one[0] if is_pair else None for one, is_pair in zip(pairs, scored, strict=True)]
+
+
+def _likeliest(scores: Sequence[Any]) -> int | str:
+    """The place of the likeliest option, or why none is.
+
+    An option that cannot be said (−∞) loses. One of which nothing is known makes the likeliest unknown: NaN and null compare with
+    nothing, and whatever stood first would win. So it is where two are the likeliest; lm-eval counts the first of them.
+    """
+    found = [_number(one) for one in scores]
+    for letter, one, given in zip(LETTERS, found, scores, strict=False):
+        if one is None or math.isnan(one) or one == math.inf:
+            return f"the log-likelihood of option {letter} is {given!r:.40}, which is no number"
+    best = max(one for one in found if one is not None)
+    places = [at for at, one in enumerate(found) if one == best]
+    if len(places) > 1:
+        return f"options {' and '.join(LETTERS[at] for at in places)} are equally likely ({best:g}), so neither is the likeliest"
+    return places[0]
+
+
+def _number(value: Any) -> float | None:
+    """A number as JSON or as text, as older logs spell it; None: it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _text(said: Any) -> str:
@@ -73,12 +108,14 @@ def _gold(row: Row, options: int) -> tuple[str, tuple[str, ...]]:
     target = row.get("target")
     if not options:
         return plain(target).strip(), ()
-    try:
-        return LETTERS[int(target)], LETTERS[:options]
-    except (ValueError, IndexError):
+    if options > len(LETTERS):
+        raise ConfigError(f"{row.place}: a question has {options} options; at most {len(LETTERS)} can be imported.")
+    place = _number(target)
+    if place is None or place not in range(options):
         raise ConfigError(
-            f"{row.place}: the target of a multiple choice is the place of its option, not {target!r}."
-        ) from None
+            f"{row.place}: the target of a multiple choice is the place of its option, from 0 to {options - 1}, not {target!r}."
+        )
+    return LETTERS[int(place)], LETTERS[:options]
 
 
 for _name in ("lmms-eval", "lm-eval"):

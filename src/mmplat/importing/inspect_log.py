@@ -28,7 +28,9 @@ def _one(sample: dict[str, Any], place: str) -> tuple[Question, Answer]:
     for name in ("id", "target"):
         if name not in sample:
             raise ConfigError(f"{place}: there is no {name!r}. The sample has {', '.join(sample)}.")
-    epoch, identity = int(sample.get("epoch") or 1), plain(sample["id"])
+    epoch, identity = sample.get("epoch") or 1, plain(sample["id"])
+    if type(epoch) is not int or epoch < 1:
+        raise ConfigError(f"{place}: the epoch is {epoch!r}. Epochs are counted from 1.")
     key = identity if epoch == 1 else f"{identity}#{epoch}"
     target, options = sample["target"], tuple(sample.get("choices") or ())
     metadata = sample.get("metadata") or {}

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -73,20 +74,50 @@ def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) ->
         timer.cancel()
 
 
+MAP: Any = getattr(pl, "Map", None)
+"""Older versions of polars make a list of structs of a map."""
+_CAST = "CAST it to DOUBLE (rounded to 15 digits) or to VARCHAR (exact)."
+
+
 def frame(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """The pending result as polars, with plain numbers: DuckDB's sums of integers are 128 bits wide."""
+    """The pending result as polars, with plain numbers: DuckDB's sums of integers are 128 bits wide.
+
+    A sum that 64 bits do not hold is refused: formats and readers of tables round it, or take it for a negative number.
+    """
+    for name, kind, *_ in connection.description or ():
+        if any(
+            wide in str(kind) for wide in ("UHUGEINT", "BIGNUM")
+        ):  # Arrow makes −1 of the largest, and bytes of the other
+            raise QueryError(f"Column {name!r} is of type {kind}, which no table holds. {_CAST}")
     try:
         table = pl.DataFrame(connection.to_arrow_table())
     except pl.exceptions.PolarsError as error:
         raise QueryError(
             f"A column of the result has a type that no table holds: {error}. CAST it to VARCHAR."
         ) from None
-    plain = {
-        name: pl.Int64 if kind.scale == 0 else pl.Float64
-        for name, kind in table.schema.items()
-        if isinstance(kind, pl.Decimal)
-    }
-    return table.cast(plain, strict=False) if plain else table  # type: ignore[arg-type]
+    return table.with_columns([_plain(column) for column in table if _plain_type(column.dtype) != column.dtype])
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    try:
+        return column.cast(_plain_type(column.dtype))
+    except pl.exceptions.PolarsError:
+        raise QueryError(f"Column {column.name!r} holds a number beyond 64 bits (9.2e18). {_CAST}") from None
+
+
+def _plain_type(kind: Any) -> Any:
+    """A type of polars with 64-bit numbers in place of decimals, also inside of what is nested."""
+    if isinstance(kind, pl.Decimal):
+        return pl.Int64() if kind.scale == 0 else pl.Float64()
+    if isinstance(kind, pl.List):
+        return pl.List(_plain_type(kind.inner))
+    if isinstance(kind, pl.Array):
+        return pl.Array(_plain_type(kind.inner), kind.size)
+    if isinstance(kind, pl.Struct):
+        return pl.Struct([pl.Field(field.name, _plain_type(field.dtype)) for field in kind.fields])
+    if MAP is not None and isinstance(kind, MAP):
+        return MAP(_plain_type(kind.key), _plain_type(kind.value))
+    return kind
 
 
 def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, sql: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mmplat.decoding.filters import Scores, sort_scores
 from mmplat.errors import ConfigError
 from mmplat.evidence.rows import Evidence, Rows
+from mmplat.numbers import shortest
 from mmplat.records import MethodSpec, ViewSpec
 from mmplat.registry import Registry, with_defaults
 from mmplat.views import bind as view
@@ -24,6 +25,9 @@ Floats = NDArray[np.float64]
 NOTHING = 1e-6
 """Probability below which what was not told changes nothing: float32 rounds as much."""
 Value = float | int | str
+LARGEST = 1000.0
+"""Of any number that a method multiplies logits with or divides by: papers use 0.1 to 3, and far above float32 rounds away
+what is added to the product."""
 
 
 Combine = Callable[[Any, list[Any], int], Any]
@@ -126,19 +130,23 @@ def bind(name: str, params: Mapping[str, Value] | None = None, *, seed: int = 0,
     """The method called `name` with `params` over its defaults; parameters that differ show in its name."""
     kind = catalog.get(name, where=where)
     values = with_defaults("method", name, kind.defaults, params, where=where)
-    changed = [f"{key}={value:g}" if isinstance(value, (int, float)) else f"{key}={value}"
+    changed = [f"{key}={shortest(value)}" if isinstance(value, (int, float)) else f"{key}={value}"
                for key, value in values.items() if value != kind.defaults[key]]  # fmt: skip
     full = f"{name}({','.join(changed)})" if changed else name
     spec = MethodSpec(name=full, family=kind.family, version=kind.version, params=values, kind=name)
-    return kind.build(spec, seed)
+    try:
+        return kind.build(spec, seed)
+    except ConfigError as error:
+        if not where:
+            raise
+        raise ConfigError(f"{where.removeprefix(' in ')}: {error}") from None
 
 
-def number(spec: MethodSpec, key: str, *, low: float, high: float = np.inf) -> float:
+def number(spec: MethodSpec, key: str, *, low: float, high: float = LARGEST) -> float:
     """A numeric parameter, refused outside [low, high]."""
     value = spec.params[key]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        span = f"from {low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and above"
-        raise ConfigError(f"Method {spec.name!r} has {key} = {value!r}. Allowed: numbers {span}.")
+        raise ConfigError(f"Method {spec.name!r} has {key} = {value!r}. Allowed: numbers from {low:g} to {high:g}.")
     return float(value)
 
 

@@ -16,6 +16,9 @@ from mmplat.methods.base import Method, MethodKind, catalog, number, whole_row
 from mmplat.records import MethodSpec
 from mmplat.views import bind as view
 
+LARGEST_EXPONENT = 700.0
+"""Beyond it a float overflows; the answer has become infinite long before, and fails as such."""
+
 
 def build(spec: MethodSpec, seed: int) -> Method:
     decay, sure = number(spec, "decay", low=0), number(spec, "tau", low=0, high=1)
@@ -23,7 +26,7 @@ def build(spec: MethodSpec, seed: int) -> Method:
     def combine(main: Any, others: list[Any], step: int) -> Any:
         said, blind = main.log_softmax(dim=-1), others[0].log_softmax(dim=-1)
         unsure = said.amax(dim=-1, keepdim=True).exp() < sure if sure < 1 else 1.0
-        return said + math.expm1(decay * step) * unsure * (said - blind)
+        return said + math.expm1(min(decay * step, LARGEST_EXPONENT)) * unsure * (said - blind)
 
     return Method(spec, (view("none"),), lambda evidence: whole_row(evidence.main), combine=combine)
 

@@ -27,8 +27,11 @@ NOISE = "noise"  # the one random reference
 
 
 def calibrate(p: Floats, reference: Floats, epsilon: float = EPSILON) -> Floats:
-    """diag(p′)⁻¹ p, sum-normalised (not a softmax: the figure's own numbers are sums)."""
-    ratio = p / (reference + epsilon)
+    """diag(p′)⁻¹ p, sum-normalised (not a softmax: the figure's own numbers are sums).
+
+    What p never says stays so, whatever p′ says: without ε it would be 0/0.
+    """
+    ratio = np.divide(p, reference + epsilon, out=np.zeros_like(p), where=p != 0)
     return np.asarray(ratio / ratio.sum(axis=1, keepdims=True))
 
 

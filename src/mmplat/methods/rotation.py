@@ -25,6 +25,8 @@ from mmplat.views import bind as view
 
 ORDERS = 4
 """Most multiple choices have four options."""
+MOST_ORDERS = 26
+"""One for each letter."""
 
 
 def build(spec: MethodSpec, seed: int) -> Method:
@@ -40,8 +42,10 @@ def build(spec: MethodSpec, seed: int) -> Method:
 
 def _orders(spec: MethodSpec) -> int:
     orders = spec.params["orders"]
-    if isinstance(orders, bool) or not isinstance(orders, int) or orders < 2:
-        raise ConfigError(f"Method {spec.name!r} has orders = {orders!r}. Allowed: whole numbers from 2.")
+    if isinstance(orders, bool) or not isinstance(orders, int) or not 2 <= orders <= MOST_ORDERS:
+        raise ConfigError(
+            f"Method {spec.name!r} has orders = {orders!r}. Allowed: whole numbers from 2 to {MOST_ORDERS}."
+        )
     return orders
 
 

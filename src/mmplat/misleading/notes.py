@@ -24,6 +24,7 @@ from mmplat.judges import bind_writer
 from mmplat.misleading.prompts import SEPARATOR, TEMPLATES
 from mmplat.models import Failure
 from mmplat.notes import Direction, Note, flags_of, write_notes
+from mmplat.numbers import Whole
 from mmplat.preparing import load_samples, prepare
 from mmplat.records import ModelSpec, Prompt, Record, Sample
 from mmplat.suites import bind as bind_suite
@@ -40,7 +41,7 @@ class NotesFile(Record):
     by: Literal["endpoint", "rules", "released"]
     out: str
     """The file of notes that is written."""
-    notes: int = Field(5, ge=1, le=20)
+    notes: Whole = Field(5, ge=1, le=20)
     """Notes on each sample in each direction."""
     directions: tuple[Direction, ...] = Field(("misleading", "guiding"), min_length=1)
     wording: Literal["trained", "held-out"] = "trained"

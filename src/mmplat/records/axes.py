@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mmplat.ids import content_id
+from mmplat.numbers import Number, Whole
 from mmplat.records.base import Record
 
 
@@ -137,10 +138,10 @@ class SuiteSpec(Record):
 class Needs(Record):
     """What a model's job needs of a cluster, as its grid declares it."""
 
-    gpus: int | None = None
+    gpus: Whole | None = Field(None, ge=0)
     gpu_type: str | None = None
-    mem_gb: float | None = None
-    samples_per_s: float | None = None
+    mem_gb: Number | None = Field(None, gt=0)
+    samples_per_s: Number | None = Field(None, gt=0)
     """Forward passes per second (one view of one sample each): an estimate, for sizing jobs until something was measured."""
 
 

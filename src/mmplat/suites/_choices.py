@@ -84,7 +84,7 @@ def asked(
 
 def letter_at(index: Any, place: str) -> str:
     """Answers that are counted from 0."""
-    if not isinstance(index, int) or not 0 <= index < MOST:
+    if type(index) is not int or not 0 <= index < MOST:
         raise ConfigError(f"{place}: the answer {index!r} is no number of an option, counted from 0.")
     return string.ascii_uppercase[index]
 

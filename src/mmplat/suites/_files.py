@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.errors import ConfigError
+from mmplat.image_files import UnreadableImage, open_rgb
 from mmplat.records import SuiteSpec
 from mmplat.suites.base import LeftOut, RawSample
 
@@ -217,10 +218,7 @@ def _opened(path: Path, time: int) -> NDArray[np.uint8]:
 
 
 def _open(data: bytes, place: str) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise ConfigError(f"{place}: its image cannot be read ({error}). Is it cut off? Get it again.") from error
+        return np.asarray(open_rgb(io.BytesIO(data)))
+    except UnreadableImage as error:
+        raise ConfigError(f"{place}: its image cannot be read ({error}).") from error

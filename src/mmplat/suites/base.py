@@ -87,8 +87,8 @@ def bind(
     that were bound before, so that they need not be there any more.
     """
     suite = catalog.get(kind, where=where)
+    _refuse_no_whole_numbers(suite, {**suite.defaults, **(params or {})}, where)
     values = with_defaults("suite", kind, suite.defaults, params, where=where)
-    _refuse_no_whole_numbers(suite, values, where)
     unnamed = {SIZE, *suite.places}
     changed = [f"{key}={value}" for key, value in values.items() if value != suite.defaults[key] and key not in unnamed]
     changed += [] if written is None or suite.open_ended else ["text"]

@@ -99,7 +99,7 @@ def _of_hub(row: Row) -> Row:
     options, answer = row.get("choices"), row.get("answer")
     if len(options) != len(OPTIONS):
         raise ConfigError(f"{row.place}: a question has four options, not {list(options)!r:.80}.")
-    gold = OPTIONS[answer] if isinstance(answer, int) and 0 <= answer < len(OPTIONS) else answer
+    gold = OPTIONS[answer] if type(answer) is int and 0 <= answer < len(OPTIONS) else answer
     return Row({**row.data, **dict(zip(OPTIONS, options, strict=True)), "answer": gold}, row.place)
 
 

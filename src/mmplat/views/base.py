@@ -106,7 +106,7 @@ def whole_number(name: str, least: int) -> Callable[[Mapping[str, Value]], str |
 
     def refuse(params: Mapping[str, Value]) -> str | None:
         value = params[name]
-        allowed = isinstance(value, int) and value >= least
+        allowed = type(value) is int and value >= least
         return None if allowed else f"{name} = {value!r}. Allowed: whole numbers from {least}"
 
     return refuse

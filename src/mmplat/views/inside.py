@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from mmplat.views.base import Value, ViewKind, catalog
 
 LOW, HIGH, LAST = "low", "high", "last"
+MOST_DEVIATIONS = 100
+"""So far from the mean lies no token of ten thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,15 @@ def wrong(params: Mapping[str, Value], **bounds: float) -> str | None:
     """The first number of a view that lies outside 0 … its bound."""
     for name, high in bounds.items():
         value = params[name]
-        if isinstance(value, str) or not 0 <= value <= high:
+        if isinstance(value, (str, bool)) or not 0 <= value <= high:
             return f"{name} = {value!r}. Allowed: numbers from 0 to {high:g}"
+    return None
+
+
+def bad_spread(spread: Value) -> str | None:
+    """Below 0 is below the mean."""
+    if isinstance(spread, (str, bool)) or not -MOST_DEVIATIONS <= spread <= MOST_DEVIATIONS:
+        return f"spread = {spread!r}. Allowed: numbers from -{MOST_DEVIATIONS} to {MOST_DEVIATIONS}"
     return None
 
 
@@ -100,7 +109,7 @@ catalog.add(
         version=2,
         defaults={"layers": 0.5, "spread": 1.0},  # [V]
         intervention=lambda p: Blind(float(p["layers"]), float(p["spread"])),
-        refuse=lambda p: wrong({**p, "spread": 0}, layers=1, spread=0),
+        refuse=lambda p: wrong(p, layers=1) or bad_spread(p["spread"]),
         passes=2,
     ),
 )

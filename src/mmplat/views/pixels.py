@@ -31,7 +31,7 @@ def diffuse(pixels: NDArray[Any], params: Mapping[str, Value], seed: int) -> NDA
 
 def bad_step(params: Mapping[str, Value]) -> str | None:
     step = params["step"]
-    allowed = isinstance(step, int) and 0 <= step < STEPS
+    allowed = type(step) is int and 0 <= step < STEPS
     return None if allowed else f"no step {step!r}. Allowed: whole numbers from 0 to {STEPS - 1}"
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmplat.errors import ArtifactError
 from mmplat.ids import bytes_id, content_id
+from mmplat.image_files import UnreadableImage, open_rgb
 from mmplat.models.base import Ask
 from mmplat.records import Prompt
 from mmplat.views import catalog as views
@@ -47,12 +49,12 @@ def request_for(ask: Ask, system: str | None, options: dict[str, Any]) -> Reques
 
 def shown_by(prompt: Prompt) -> tuple[NDArray[np.uint8], ...]:
     """The picture of a prompt that has one."""
-    from PIL import Image
-
     if prompt.image is None:
         return ()
-    with Image.open(prompt.image) as image:
-        return (np.asarray(image.convert("RGB")),)
+    try:
+        return (np.asarray(open_rgb(prompt.image)),)
+    except (UnreadableImage, FileNotFoundError) as error:
+        raise ArtifactError(f"Image {prompt.image} of a prompt cannot be read ({error}).") from error
 
 
 def _seen(ask: Ask) -> tuple[NDArray[np.uint8], ...]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mmplat.decoding import parse_decoding
 from mmplat.errors import ConfigError
+from mmplat.numbers import Number, Whole
 from mmplat.records import DecodingSpec, ModelSpec
 
 VERSION = 1
@@ -29,19 +30,19 @@ class Settings(BaseModel):
     """Name of the environment variable that holds the key. OPENAI_API_KEY goes to OpenAI alone unless it is named here."""
     system: str | None = None
     answers: Literal["auto", "logprobs", "sampled"] = "auto"
-    top_logprobs: int = Field(20, ge=2)
-    draws: int = Field(10, ge=1)
+    top_logprobs: Whole = Field(20, ge=2)
+    draws: Whole = Field(10, ge=1)
     decoding: str = "sample"
     """How answers are drawn where no log-probabilities are told."""
-    answer_tokens: int = Field(8, ge=1)
+    answer_tokens: Whole = Field(8, ge=1)
     """The longest drawn answer."""
-    concurrency: int = Field(8, ge=1)
-    max_retries: int = Field(6, ge=0)
-    timeout_s: float = Field(60.0, gt=0)
-    max_tokens_spent: int | None = Field(None, ge=1)
-    max_cost: float | None = Field(None, gt=0)
-    price_in: float | None = Field(None, ge=0)
-    price_out: float | None = Field(None, ge=0)
+    concurrency: Whole = Field(8, ge=1)
+    max_retries: Whole = Field(6, ge=0)
+    timeout_s: Number = Field(60.0, gt=0)
+    max_tokens_spent: Whole | None = Field(None, ge=1)
+    max_cost: Number | None = Field(None, gt=0)
+    price_in: Number | None = Field(None, ge=0)
+    price_out: Number | None = Field(None, ge=0)
     """Money for a million prompt tokens and a million answer tokens, in the currency of `max_cost`."""
 
     @field_validator("url")
