@@ -98,7 +98,7 @@ def read_suite(path: Path) -> SuiteSpec:
 
 def _read(path: Path, kind: type[File]) -> File:
     """A file whose content and name agree."""
-    if (path.parents[1] / "archive.json").exists():
+    if (path.resolve().parent.parent / "archive.json").exists():
         raise ConfigError(
             f"{path} came with an archive, and nothing is run on the word of one. Write a grid of your own that asks the same."
         )
