@@ -42,4 +42,4 @@ def answers(path: Path) -> Iterator[Answer]:
 
 
 catalog.add("llava", Format("llava", "answers JSONL (question_id, text) with annotations (question_id, image, text, label)",
-                            read, suites=("pope",)))  # fmt: skip
+                            read, suites=("pope",), files=("*.jsonl", "*.json"), annotated=True))  # fmt: skip
