@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Results made elsewhere, as runs that are marked so.", no_args_is_help=True)
 
 CampaignOption = Annotated[str, typer.Option(help="Campaign of imports that the run goes into.")]
+AnswersOption = Annotated[
+    list[Path],
+    typer.Option(help="File with what the model said, a folder of them, or a pattern in quotes; may be given again."),
+]
+AnnotationsOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="File with questions and right answers, a folder or a pattern; may be given again."),
+]
 MethodOption = Annotated[str, typer.Option(help="Debiasing method that was used there.")]
 DecodingOption = Annotated[str, typer.Option(help="Decoding that was used there.")]
 ReplaceOption = Annotated[
@@ -29,17 +37,9 @@ SeedOption = Annotated[int, typer.Option(help="Seed that was used there.")]
 @app.command()
 def predictions(
     suite: Annotated[str, typer.Option(help="Suite whose parser and metrics score the answers.")],
-    answers: Annotated[
-        list[Path],
-        typer.Option(
-            help="File with what the model said, a folder of them, or a pattern in quotes; may be given again."
-        ),
-    ],
+    answers: AnswersOption,
     model: Annotated[str, typer.Option(help="Name of the model.")],
-    annotations: Annotated[
-        list[Path] | None,
-        typer.Option(help="File with questions and right answers, a folder or a pattern; may be given again."),
-    ] = None,
+    annotations: AnnotationsOption = None,
     source: Annotated[
         str | None, typer.Option("--from", help="Format of the files; docs/import.md.  [default: the suite's own]")
     ] = None,
@@ -81,20 +81,18 @@ def predictions(
     write = importing.foreseen if dry_run else importing.record
     for path in files.left_out:
         typer.echo(f"{path} is left out: no file of answers goes with it.", err=True)
-    as_json = json or form == "json"
+    render = _as_json if json or form == "json" else _as_text
     try:
         written = write(artifacts.results(results), campaign, cell, found, of, replace=replace)
     except ConfigError:  # what the files say is worth knowing, also where it cannot be added to the run
-        typer.echo(_as_json(found, suite, model, None) if as_json else _as_text(found, suite, model, None), nl=False)
+        typer.echo(render(found, suite, model, None), nl=False)
         raise
-    typer.echo(_as_json(found, suite, model, written) if as_json else _as_text(found, suite, model, written), nl=False)
-    for line in _told(written, dry_run=dry_run):
+    typer.echo(render(found, suite, model, written), nl=False)
+    for line in _told(written, campaign, dry_run=dry_run):
         typer.echo(line, err=True)
-    if not dry_run:
-        typer.echo(f"It lies in {written.folder}; `mmplat publish {campaign}` puts it into the store.", err=True)
 
 
-def _told(written: Written, *, dry_run: bool) -> Iterable[str]:
+def _told(written: Written, campaign: str, *, dry_run: bool) -> Iterable[str]:
     """What became of the run, or would."""
     merged = written.merged
     if merged.unchanged is not None:
@@ -104,6 +102,8 @@ def _told(written: Written, *, dry_run: bool) -> Iterable[str]:
         yield f"{'to be replaced' if dry_run else 'replaced'}: {merged.replaced}"
     known = f"; {merged.known} were in it already" if merged.known else ""
     yield f"{'to be written' if dry_run else 'written'}: {merged.new} new answers, {merged.n} in the run{known}"
+    if not dry_run:
+        yield f"{written.folder} holds it; `mmplat publish {campaign}` puts it into the store."
 
 
 @app.command("results")
