@@ -158,6 +158,16 @@ def test_files_whose_names_say_nothing_go_together_in_the_order_given(write: Wri
     assert "adversarial or popular or random" in unclear.err or "random or popular or adversarial" in unclear.err
 
 
+def test_answers_that_name_another_split_than_their_questions_are_refused(write: Write, mmplat: Command) -> None:
+    rows = pope_split("random")
+    said = [{"question_id": row["question_id"], "text": "Yes"} for row in rows]  # no prompt that would tell
+    words = ["--suite", "pope", "--model", "m", "--dry-run", "--annotations", write("coco_pope_random.json", rows)]
+    refused = mmplat("import", "predictions", *words, "--answers", write("llava_popular.jsonl", said))
+    assert (refused.code, refused.out) == (2, "")
+    assert "llava_popular.jsonl is of the split popular by its name" in refused.err
+    assert mmplat("import", "predictions", *words, "--answers", write("llava-Random.jsonl", said)).code == 0
+
+
 def test_questions_without_a_file_of_answers_are_left_out_of_a_folder_and_refused_by_name(
     split: Command, mmplat: Command, tmp_path: Path
 ) -> None:

@@ -94,7 +94,8 @@ def _questions_of(told: Sequence[Path], asked: Sequence[Path], *, in_order: bool
             raise ConfigError(
                 f"--answers {path}: which of {', '.join(file.name for file in asked)} it answers is not clear from its name. "
                 f"Name it after one of them (with {' or '.join(_shown(mark) for mark in marks.values())} in the name), or "
-                "give as many files of answers as of questions, one by one and in the same order."
+                "give as many files of answers as of questions, one by one and in the same order. A file that answers several of "
+                "them is cut into one for each."
             )
     return named
 
