@@ -257,6 +257,21 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
         temporary.write_bytes(data)
 
 
+def write_lines(path: Path, lines: Iterable[str]) -> Path | None:
+    """Writes a file of lines that models wrote and people may have changed; returns where the earlier one lies now.
+
+    An earlier file that has lines which the new one lacks is kept beside it, under a name of its own: it may hold what was
+    mended by hand, or written by a model that is not there any more.
+    """
+    data = "".join(f"{line}\n" for line in lines).encode()
+    kept = None
+    if path.exists() and not set(path.read_bytes().splitlines()) <= set(data.splitlines()):
+        kept = path.with_name(f"{path.stem}.{file_id(path, length=8)}{path.suffix}")
+        path.replace(kept)
+    write_bytes(path, data)
+    return kept
+
+
 def write_json(path: Path, value: Any) -> None:
     """Indented for people, sorted for diffs."""
     write_bytes(path, (json.dumps(json.loads(canonical_json(value)), indent=1, sort_keys=True) + "\n").encode())

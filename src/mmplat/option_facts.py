@@ -52,6 +52,8 @@ class Written:
 
     told: list[About] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    kept: Path | None = None
+    """Where the file lies that was there before and held something else."""
     beside: int = 0
     """Pairs of a question and one of its wrong options that something is told about."""
     leaks: Counter[str] = field(default_factory=Counter)
@@ -77,7 +79,7 @@ def generate(spec: FactsFile, results: Results, *, advance: Advance = lambda n: 
         advance(1)
     written.told.sort(key=lambda one: one.option)
     review(written, samples)
-    write_about(Path(spec.out), written.told)
+    written.kept = write_about(Path(spec.out), written.told)
     return written
 
 

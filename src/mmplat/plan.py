@@ -272,7 +272,13 @@ def refuse_guest(results: Results, campaign: str) -> None:
 
 def _refuse_shared_folder(campaign: str, path: Path) -> None:
     """What a folder cannot carry in a name becomes _ there, so two campaigns may want the same one."""
-    other = read_json(path, made_by=MADE_BY).get("campaign") if path.exists() else campaign
+    there = read_json(path, made_by=MADE_BY) if path.exists() else {}
+    if there.get("origin") == "imported":
+        raise ConfigError(
+            f"Campaign {campaign!r} holds {len(there['imports'])} imported runs ({path}); the plan of a grid would take them out "
+            "of the store. Give the grid another `campaign`."
+        )
+    other = there.get("campaign", campaign)
     if other != campaign:
         raise ConfigError(
             f"Campaign {campaign!r} would lie in {path.parent}, which is that of campaign {other!r}. Give it another name; "

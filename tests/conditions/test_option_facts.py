@@ -81,6 +81,16 @@ def test_the_command_pays_nothing_twice_and_tells_what_is_missing(config, writer
     assert len(writer.bodies) == paid
 
 
+def test_texts_that_a_new_file_lacks_are_kept_beside_it(config, results):
+    out = config.parent / "facts.jsonl"
+    out.write_text('{"option": "unicorn", "text": "It was looked up in a book."}\n')
+    written = generate(load(config), results)
+    assert written.kept is not None
+    assert "looked up in a book" in written.kept.read_text()
+    assert "unicorn" not in out.read_text()
+    assert generate(load(config), results).kept is None
+
+
 def test_suites_without_options_are_refused(config, results):
     config.write_text(config.read_text().replace("world-both", "world-objects"))
     with pytest.raises(ConfigError, match="None of these suites has questions with options"):

@@ -19,6 +19,14 @@ def pope(n: int = 12, *, per_image: int = 6) -> list[dict[str, Any]]:
     ]
 
 
+SPLITS = ("random", "popular", "adversarial")
+
+
+def pope_split(split: str, n: int = 6) -> list[dict[str, Any]]:
+    """Annotations of one split: every split numbers its questions from 1, and asks others."""
+    return [{**row, "text": f"Is there a {split} thing {row['question_id']} in the image?"} for row in pope(n)]
+
+
 def said_to(annotations: Iterable[dict[str, Any]], *texts: str) -> list[dict[str, Any]]:
     """LLaVA's answers file; texts are given in turns."""
     return [

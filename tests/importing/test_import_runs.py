@@ -76,7 +76,7 @@ def test_questions_without_an_answer_make_a_run_incomplete_and_are_in_no_number(
     assert metrics["n"].to_list() == [10]
 
 
-def test_the_same_files_leave_the_same_run_and_others_take_its_place(
+def test_the_same_files_leave_the_same_run_and_other_answers_take_its_place_where_asked_for(
     bring: Command, mmplat: Command, results: Results
 ) -> None:
     def runs() -> list[dict[str, Any]]:
@@ -84,9 +84,11 @@ def test_the_same_files_leave_the_same_run_and_others_take_its_place(
 
     bring()
     first = runs()
-    bring()
+    assert "Nothing new" in bring().err
     assert runs() == first
-    bring(texts=("No",))
+    assert bring(texts=("No",)).code == 2
+    assert runs() == first
+    assert bring("--replace", texts=("No",)).code == 0
     assert len(runs()) == 1
     assert runs()[0]["run_id"] != first[0]["run_id"]
     bring("--method", "vcd")

@@ -416,3 +416,17 @@ def test_a_note_may_hold_what_unicode_calls_the_end_of_a_line(tmp_path):
     path = tmp_path / "notes.jsonl"
     write_notes(path, [Note(sample_id="1", direction="guiding", k=0, text=text, by={"rules": "x"})])
     assert read_notes(path)["1", "guiding"][0].text == text
+
+
+def test_notes_that_a_new_file_lacks_are_kept_beside_it(endpoint, tmp_path, results):
+    words = ["mub", "notes", config_for(endpoint, tmp_path), "--results", str(results.root)]
+    out = tmp_path / "notes.jsonl"
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert "which is kept as" not in CliRunner().invoke(app, words).output  # the same notes again
+    mended = out.read_text().replace("It is often elsewhere in such places.", "It is often found in the kitchen.", 1)
+    out.write_text(mended)
+    done = CliRunner().invoke(app, words)
+    [kept] = tmp_path.glob("notes.*.jsonl")
+    assert f"{out} held something else, which is kept as {kept}." in " ".join(done.output.split())
+    assert kept.read_text() == mended
+    assert len(all_of(out)) == 12

@@ -72,6 +72,21 @@ def test_two_exports_of_one_store_are_equal(published: Results, mmplat: Command,
     assert one
 
 
+def test_two_cells_that_file_names_cannot_tell_apart_are_refused_and_nothing_is_written(
+    results: Results, mmplat: Command, tmp_path: Path
+) -> None:
+    entry = {"results": {"arc": {"acc,none": 0.5}}, "n-samples": {"arc": 10}}
+    (tmp_path / "results.json").write_text(json.dumps(entry))
+    for decoding in ("top 5", "top_5"):
+        words = ["import", "results", str(tmp_path / "results.json"), "--model", "m", "--decoding", decoding]
+        assert mmplat(*words, "--results", str(results.root)).code == 0
+    publish(results, "imported")
+    done = export(mmplat, results, "lm-eval", "--output", str(tmp_path / "out"))
+    assert (done.code, "m/results_imported_naive_top_5_0.json would be written twice" in done.err) == (2, True)
+    assert not (tmp_path / "out").exists()
+    assert export(mmplat, results, "csv").out.count(b"accuracy") == 2
+
+
 def test_the_table_of_a_paper_has_a_row_per_cell_and_a_column_per_suite(published: Results, mmplat: Command) -> None:
     text = export(mmplat, published, "markdown", "--metric", "accuracy").out.decode()
     lines = [line for line in text.splitlines() if line.startswith("|")]

@@ -177,3 +177,14 @@ def test_a_short_training_gives_a_checkpoint_that_answers_in_labels(tmp_path: Pa
     figures = evaluate(folder, n_object=60, n_spurious=4, seed=1951)
     for name, (value, tolerance) in SHORT_FIGURES.items():
         assert figures[name].value == pytest.approx(value, abs=tolerance), name
+
+
+def test_a_folder_that_holds_something_else_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    """A checkpoint takes the place of its whole folder: `--out .` would be the end of it."""
+    (tmp_path / "thesis.tex").write_text("years of work")
+    (tmp_path / "card.json").write_text('{"name": "another model"}')
+    with pytest.raises(ConfigError, match="did not make"):
+        train(tmp_path, seed=1, scale=1e-6)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(ConfigError, match="did not make"):
+        train(tmp_path / "thesis.tex", seed=1, scale=1e-6)

@@ -67,8 +67,23 @@ def _batch_files(results: Results, key: str) -> tuple[Path, ...]:
 def _suites(results: Results, plan: dict[str, Any], decided: Iterable[dict[str, Any]]) -> Iterator[Path]:
     planned = [(part["suite"], part["suite_key"]) for batch in plan["batches"] for part in batch["suites"]]
     planned += [(suite.name, suite.key) for job in _trainings(plan).values() for suite in job.suites]
-    for name, key in {*planned, *((one["suite"]["name"], one["suite"]["key"]) for one in decided)}:
+    planned += [
+        (one["suite"]["name"], key) for one in decided for key in {one["suite"]["key"], *_of_runs(results, one)}
+    ]
+    for name, key in set(planned):
         yield from (results.suite(name, key), results.suite_spec(key))
+
+
+def _of_runs(results: Results, decided: dict[str, Any]) -> list[str]:
+    """Imported runs of one pair may be of different samples, and decided.json names those of the last import alone."""
+    import polars as pl
+
+    folder = results.decided(decided["campaign"], decided["model"]["name"], decided["suite"]["name"])
+    path = folder / "runs.parquet"
+    if decided["suite"].get("params", {}).get("origin") != "imported" or not path.exists():
+        return []
+    keys: list[str] = pl.read_parquet(path.read_bytes(), columns=["suite_key"])["suite_key"].unique().to_list()
+    return keys
 
 
 def _trainings(plan: dict[str, Any]) -> dict[str, TrainingJob]:

@@ -34,4 +34,5 @@ def generate(
     spec = load(config)
     with interruptible(), bar("facts", None) as advance:
         written = write(spec, artifacts.results(results), advance=advance)
-    told(summary(written), spec.out, written.failures, "Nothing was told about {} options", keep_going=keep_going)
+    lost = "Nothing was told about {} options"
+    told(summary(written), spec.out, written.failures, lost, kept=written.kept, keep_going=keep_going)

@@ -33,7 +33,8 @@ def notes(
     spec = load(config)
     with interruptible(), bar("notes", None) as advance:
         written = write(spec, artifacts.results(results), advance=advance)
-    told(summary(written), spec.out, written.failures, "{} samples got no notes", keep_going=keep_going)
+    lost = "{} samples got no notes"
+    told(summary(written), spec.out, written.failures, lost, kept=written.kept, keep_going=keep_going)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from mmplat.artifacts import write_bytes
+from mmplat.artifacts import write_lines
 from mmplat.conditions._pools import existing
 from mmplat.conditions.base import Value
 from mmplat.errors import ConfigError
@@ -51,9 +51,11 @@ def leak(text: str, right: str) -> str | None:
     return None
 
 
-def write_about(path: Path, told: Iterable[About]) -> None:
-    lines = [json.dumps(one.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for one in told]
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+def write_about(path: Path, told: Iterable[About]) -> Path | None:
+    """Returns where the texts lie now that the file held before and these lack."""
+    return write_lines(
+        path, (json.dumps(one.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for one in told)
+    )
 
 
 @lru_cache(maxsize=8)

@@ -4,8 +4,10 @@ A format reads files into questions and answers (base.py). Joining, scoring and 
 """
 
 from mmplat.importing._aggregates import record_results
-from mmplat.importing._recording import Source, record
+from mmplat.importing._files import choose
+from mmplat.importing._recording import Written, foreseen, record
 from mmplat.importing._scoring import Imported, import_predictions
+from mmplat.importing._sources import Source
 from mmplat.importing.base import Answer, Format, Given, Question, Told, catalog
 
 __all__ = [
@@ -16,7 +18,10 @@ __all__ = [
     "Question",
     "Source",
     "Told",
+    "Written",
     "catalog",
+    "choose",
+    "foreseen",
     "import_predictions",
     "record",
     "record_results",

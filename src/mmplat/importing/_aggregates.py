@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mmplat.artifacts import Results
+from mmplat.artifacts import Results, only_writer, safe_name
 from mmplat.errors import ConfigError
 from mmplat.ids import content_id, file_id
-from mmplat.importing._recording import METRICS, ORIGIN, PREDICTIONS_SCHEMA, imported_run, runs_frame, write_run
+from mmplat.importing._merging import CHOICES, Held, held
+from mmplat.importing._recording import (
+    METRICS,
+    ORIGIN,
+    PREDICTIONS_SCHEMA,
+    imported_run,
+    refuse_strangers,
+    runs_frame,
+    write_run,
+)
 from mmplat.importing._rows import json_of
+from mmplat.importing._sources import SourceFile, settings_of
 from mmplat.metrics.intervals import Z95
-from mmplat.records import Cell
+from mmplat.records import Cell, RunRecord
 
 NAMES = {"acc": "accuracy", "exact_match": "accuracy", "pope_accuracy": "accuracy", "pope_f1_score": "f1",
          "pope_precision": "precision", "pope_recall": "recall"}  # fmt: skip
@@ -29,41 +41,94 @@ MEANS = {"accuracy", "expected_accuracy"}
 """Metrics whose standard error is that of a mean; lmms-eval prints the error of the accuracy beside every other one too."""
 
 
-def record_results(results: Results, campaign: str, path: Path, cell: Cell) -> list[Path]:
-    """Writes a run per task of a results file; `cell` says everything but the suite."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of one task of a results file."""
+
+    folder: Path
+    task: str
+    unchanged: bool
+    """The cell held the same numbers already."""
+    replaced: Held | None
+    """The run whose place it took."""
+
+
+def record_results(results: Results, campaign: str, path: Path, cell: Cell, *, replace: bool = False) -> list[Recorded]:
+    """Writes a run per task of a results file, or none; `cell` says everything but the suite."""
     found = json_of(path)
     tasks = found.get("results") if isinstance(found, dict) else None
     if not isinstance(tasks, dict) or not tasks:
         raise ConfigError(f"{path} is no results file: it has no `results` with an entry per task.")
-    read = {task: (_count(path, task, found), list(_metrics(path, task, tasks[task]))) for task in sorted(tasks)}
-    return [_record(results, campaign, path, replace(cell, suite=task), found, *read[task]) for task in read]
+    runs = [_task(campaign, path, dataclasses.replace(cell, suite=task), found) for task in sorted(tasks)]
+    _refuse_one_folder(path, runs)
+    with only_writer(results.campaign(campaign), what=f"Campaign {campaign!r}"):
+        outcomes = [_outcome(results, campaign, path, run, replace=replace) for run in runs]
+        for run, outcome in zip(runs, outcomes, strict=True):
+            if not outcome.unchanged:
+                write_run(results, run.record, run.suite, run.tables)
+    return outcomes
 
 
-def _record(
-    results: Results,
-    campaign: str,
-    path: Path,
-    cell: Cell,
-    found: Mapping[str, Any],
-    n: int,
-    metrics: list[dict[str, Any]],
-) -> Path:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One task as the run that it becomes."""
+
+    cell: Cell
+    record: RunRecord
+    suite: dict[str, Any]
+    tables: dict[str, pl.DataFrame]
+
+
+def _outcome(results: Results, campaign: str, path: Path, task: _Task, *, replace: bool) -> Recorded:
+    """What becomes of the run that the task's cell holds already."""
+    refuse_strangers(results, campaign, task.cell)
+    before, suite = held(results, campaign, task.cell), task.cell.suite
+    folder = results.decided(campaign, task.cell.model, suite)
+    if before is None:
+        return Recorded(folder, suite, unchanged=False, replaced=None)
+    if _numbers(folder / "metrics.parquet", before.run_id).equals(task.tables["metrics"].drop("run_id")):
+        return Recorded(folder, suite, unchanged=before.whole, replaced=None)
+    if not replace:
+        raise ConfigError(f"{path}, task {suite!r}: the cell holds {before}, with other numbers. {CHOICES}")
+    return Recorded(folder, suite, unchanged=False, replaced=before)
+
+
+def _numbers(path: Path, run_id: str) -> pl.DataFrame:
+    return pl.read_parquet(path.read_bytes()).filter(run_id=run_id).select(list(METRICS)[1:])
+
+
+def _refuse_one_folder(path: Path, tasks: list[_Task]) -> None:
+    """Two tasks whose names a folder cannot tell apart would be written over each other."""
+    names: dict[str, str] = {}
+    for task in tasks:
+        other = names.setdefault(safe_name(task.cell.suite), task.cell.suite)
+        if other != task.cell.suite:
+            raise ConfigError(
+                f"{path}: tasks {other!r} and {task.cell.suite!r} would share the folder {safe_name(other)!r}. Rename one."
+            )
+
+
+def _task(campaign: str, path: Path, cell: Cell, found: Mapping[str, Any]) -> _Task:
+    n = _count(path, cell.suite, found)
+    metrics = list(_metrics(path, cell.suite, found["results"][cell.suite]))
     content = content_id([ORIGIN, cell.suite, n])
     suite = {
         "name": cell.suite, "key": content, "kind": cell.suite, "version": 1, "n": n, "content_id": content,
         "params": {"origin": ORIGIN},
     }  # fmt: skip
     coordinates = {"campaign": campaign, **{name: getattr(cell, name) for name in Cell.__slots__}}
-    settings = {"format": "lm-eval results", "files": {"results": file_id(path)}}
+    settings = settings_of({"format": "lm-eval results"}, [SourceFile("results", path.name, file_id(path))])
     versions = {"suite": str(found.get("versions", {}).get(cell.suite, "unknown"))}
-    run = imported_run(coordinates, settings, versions, content, n=n, status="done")
+    run = imported_run(
+        coordinates, settings, versions, content, made_of={"n": n, "metrics": json.dumps(metrics)}, n=n, status="done"
+    )
     rows = [{"run_id": run.run_id, "subset": "all", "n": n, **metric} for metric in metrics]
     tables = {
         "predictions": pl.DataFrame(schema=PREDICTIONS_SCHEMA),
         "metrics": pl.DataFrame(rows, schema=METRICS),
         "runs": runs_frame(run),
     }
-    return write_run(results, run, suite, tables)
+    return _Task(cell, run, suite, tables)
 
 
 def _count(path: Path, task: str, found: Mapping[str, Any]) -> int:

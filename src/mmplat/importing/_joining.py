@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from mmplat.errors import ConfigError
 from mmplat.ids import content_id
-from mmplat.importing.base import LETTERS, YES_NO, Answer, Question
+from mmplat.importing.base import LETTERS, YES_NO, Answer, Format, Given, Question
 from mmplat.records import Sample
 from mmplat.suites._prompts import bare
 
@@ -27,37 +27,116 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Questions among which an id means one, and the answers to them, file by file."""
+
+    questions: list[Question]
+    answers: list[list[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """Samples in the order of the questions, and the answer to each; None: it has none."""
 
     questions: list[Question]
     samples: list[Sample]
     answers: list[Answer | None]
+    missing: list[Left | None]
+    """Why a sample has no answer."""
     unjoined: list[Left]
     """Answers to no question, and to other questions than the annotations ask."""
-    unanswered: list[Left]
+    labels: tuple[str, ...]
+    """What may be answered to questions that do not say it themselves."""
+
+    @property
+    def unanswered(self) -> list[Left]:
+        return [left for left in self.missing if left is not None]
 
 
-def join(questions: Iterable[Question], answers: Iterable[Answer], labels: Sequence[str] = ()) -> Joined:
-    asked = list(questions)
-    by_key = _by_key(asked)
+@dataclass(frozen=True, slots=True)
+class _Row:
+    question: Question
+    sample: Sample
+    answer: Answer | None
+    missing: Left | None
+
+
+def parts_of(form: Format, given: Iterable[Given]) -> list[Part]:
+    """What the files hold; answers to the same file of questions belong together."""
+    shared: dict[Path, Part] = {}
+    parts: list[Part] = []
+    for one in given:
+        questions, answers = form.read(one)
+        if form.annotated and one.annotations in shared:
+            shared[one.annotations].answers.append(list(answers))
+            continue
+        parts.append(Part(list(questions), [list(answers)]))
+        if one.annotations is not None:
+            shared[one.annotations] = parts[-1]
+    return parts
+
+
+def join(parts: Sequence[Part], labels: Sequence[str] = ()) -> Joined:
+    shared = _shared_labels([question for part in parts for question in part.questions], labels)
+    unjoined: list[Left] = []
+    rows: dict[str, _Row] = {}
+    for part in parts:
+        answers, failed, left = _answered(part)
+        unjoined += left
+        for question in part.questions:
+            answer, key = answers.get(question.key), question.key
+            missing = None if answer else failed.get(key) or Left(key, question.place, "no answer has this id")
+            row = _Row(question, _sample(question, question.labels or shared), answer, missing)
+            sample_id = row.sample.sample_id
+            rows[sample_id] = _the_same(rows.setdefault(sample_id, row), row)
+    return Joined(
+        [row.question for row in rows.values()],
+        [row.sample for row in rows.values()],
+        [row.answer for row in rows.values()],
+        [row.missing for row in rows.values()],
+        unjoined,
+        shared,
+    )
+
+
+def _answered(part: Part) -> tuple[dict[str, Answer], dict[str, Left], list[Left]]:
+    """The answer to each question of a part, why some have none, and answers that fit no question."""
+    by_key = _by_key(part.questions)
     said: dict[str, Answer] = {}
-    unjoined, why = [], {}
-    for answer in answers:
-        reason = _misfit(answer, by_key.get(answer.key), said.get(answer.key))
-        if reason:
-            unjoined.append(Left(answer.key, answer.place, reason))
-        elif answer.error is not None:
-            why[answer.key] = Left(answer.key, answer.place, answer.error)
-        else:
-            said[answer.key] = answer
-    unanswered = [
-        why.get(one.key, Left(one.key, one.place, "no answer has this id")) for one in asked if one.key not in said
-    ]
-    shared = _shared_labels(asked, labels)
-    samples = [_sample(one, one.labels or shared) for one in asked]
-    _refuse_twins(asked, samples)
-    return Joined(asked, samples, [said.get(one.key) for one in asked], unjoined, unanswered)
+    failed: dict[str, Left] = {}
+    unjoined: list[Left] = []
+    for answers in part.answers:
+        before = dict(said)
+        for answer in answers:
+            key, elsewhere = answer.key, before.get(answer.key)
+            reason = _misfit(answer, by_key.get(key), None if elsewhere else said.get(key))
+            if reason:
+                unjoined.append(Left(key, answer.place, reason))
+            elif answer.error is not None:
+                failed[key] = Left(key, answer.place, answer.error)
+            elif elsewhere is None:
+                said[key] = answer
+            elif (elsewhere.text, elsewhere.label) != (answer.text, answer.label):
+                raise ConfigError(
+                    f"{answer.place}: the answer to {key!r} is {answer.text!r:.60}, and {elsewhere.text!r:.60} in "
+                    f"{elsewhere.place}. Files that answer one question differently are two runs: import one of them, and "
+                    "the other with another --seed, --decoding, --method or --campaign."
+                )
+    return said, failed, unjoined
+
+
+def _the_same(first: _Row, second: _Row) -> _Row:
+    """One sample that two files hold: the one with the answer, where they do not contradict each other."""
+    if first.sample == second.sample:
+        if first.answer is None or second.answer is None:
+            return first if second.answer is None else second
+        if (first.answer.text, first.answer.label) == (second.answer.text, second.answer.label):
+            return first
+    raise ConfigError(
+        f"{second.question.place}: the sample id {second.sample.sample_id!r} is taken by {first.question.place}, with another "
+        "question or answer. What numbers its samples alike (another source of images, another task, a second run) is "
+        "imported by itself, with a --suite, --seed or --campaign of its own."
+    )
 
 
 def _by_key(questions: Sequence[Question]) -> dict[str, Question]:
@@ -67,7 +146,7 @@ def _by_key(questions: Sequence[Question]) -> dict[str, Question]:
         if other is not question:
             raise ConfigError(
                 f"{question.place}: the id {question.key!r} occurs twice, first in {other.place}, so an answer to it could be "
-                "to either. Import one file of questions at a time."
+                "to either. Keep one of them; files that number their questions alike are given one by one."
             )
     return found
 
@@ -131,11 +210,3 @@ def _gold(question: Question, labels: tuple[str, ...]) -> str:
     if said not in spelled and said not in by_option:
         raise ConfigError(f"{question.place}: the right answer {question.gold!r} is none of {', '.join(labels)}.")
     return spelled.get(said) or by_option[said]
-
-
-def _refuse_twins(questions: Sequence[Question], samples: Sequence[Sample]) -> None:
-    seen: dict[str, str] = {}
-    for question, sample in zip(questions, samples, strict=True):
-        other = seen.setdefault(sample.sample_id, question.place)
-        if other != question.place:
-            raise ConfigError(f"{question.place}: the sample id {sample.sample_id!r} is taken by {other}.")

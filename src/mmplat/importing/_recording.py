@@ -1,29 +1,31 @@
 """Imported results → the files of a campaign, as deciding would leave them; `mmplat publish` puts them into the store.
 
-A campaign of imports has a plan without batches: nothing of it can be asked again. Importing the same files again leaves the
-same files; another import of the same cell takes the place of the first.
+A campaign of imports has a plan without batches: nothing of it can be asked again. What a second import of a cell makes of the
+run that is there is said in _merging.py.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mmplat.artifacts import Results, atomic, only_writer, read_json, write_json
+from mmplat.artifacts import Results, atomic, only_writer, read_json, safe_name, write_json
 from mmplat.deciding.tables import PREDICTIONS, runs_table
 from mmplat.errors import ConfigError
-from mmplat.ids import content_id, file_id
-from mmplat.importing._scoring import Imported
-from mmplat.importing.base import Given
+from mmplat.ids import content_id
+from mmplat.importing._merging import Merged, held, merged
+from mmplat.importing._scoring import Imported, Scored, numbers_of
+from mmplat.importing._sources import Source, settings_of
 from mmplat.metrics import catalog as metrics
+from mmplat.metrics.summary import Number
 from mmplat.preparing import samples_table
 from mmplat.provenance import git_state, packages
-from mmplat.records import Cell, MetricRecord, RunRecord
+from mmplat.records import Cell, MetricRecord, RunRecord, Sample
+from mmplat.suites import Suite
 
 ORIGIN = "imported"
 ELSEWHERE = "unknown"
@@ -40,60 +42,94 @@ PREDICTIONS_SCHEMA: dict[str, Any] = {
 }  # fmt: skip
 
 
+def record(
+    results: Results, campaign: str, cell: Cell, imported: Imported, source: Source, *, replace: bool = False
+) -> Written:
+    """Writes what `foreseen` says."""
+    with only_writer(results.campaign(campaign), what=f"Campaign {campaign!r}"):
+        written = foreseen(results, campaign, cell, imported, source, replace=replace)
+        if written.merged.unchanged is None:
+            rows = written.merged.rows
+            suite = _write_suite(results, cell.suite, imported.suite, [row.sample for row in rows])
+            run = _run(campaign, cell, imported.suite, source, written.merged, suite["key"])
+            tables = {"predictions": _predictions(run, rows), "metrics": _metrics(run, written.numbers)}
+            write_run(results, run, suite, {**tables, "runs": runs_frame(run)})
+    return written
+
+
+def foreseen(
+    results: Results, campaign: str, cell: Cell, imported: Imported, source: Source, *, replace: bool = False
+) -> Written:
+    """What an import makes of the run of its cell; one that cannot be is refused, and nothing is written."""
+    before = held(results, campaign, cell)
+    refuse_strangers(results, campaign, cell)
+    found = merged(results, before, imported, source, replace=replace)
+    numbers = imported.numbers if found.rows is imported.rows else numbers_of(imported.suite, found.rows)
+    return Written(results.decided(campaign, cell.model, cell.suite), found, numbers)
+
+
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where results come from."""
+class Written:
+    """A run as an import leaves it."""
 
-    form: str
-    parser: str
-    files: Mapping[str, str]
-    """What was read, by content."""
-
-    @classmethod
-    def of(cls, form: str, parser: str, given: Given) -> Source:
-        named = {"answers": given.answers, "annotations": given.annotations}
-        return cls(form, parser, {name: _content(path) for name, path in named.items() if path is not None})
-
-
-def _content(path: Path) -> str:
-    if path.is_file():
-        return file_id(path)
-    return content_id({file.name: file_id(file) for file in sorted(path.glob("*.txt"))})
-
-
-def record(results: Results, campaign: str, cell: Cell, imported: Imported, source: Source) -> Path:
-    """Writes one imported run; returns its decided folder."""
-    suite = _write_suite(results, cell.suite, imported)
-    run = _run(campaign, cell, imported, source, suite["key"])
-    tables = {"predictions": _predictions(run, imported), "metrics": _metrics(run, imported), "runs": runs_frame(run)}
-    return write_run(results, run, suite, tables)
+    folder: Path
+    merged: Merged
+    numbers: list[Number]
 
 
 def write_run(results: Results, run: RunRecord, suite: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Path:
-    """Adds a run to its campaign of imports; an earlier run of the same cell goes."""
+    """Adds a run to its campaign of imports; the run of the same cell goes, and not before this one is whole.
+
+    The caller holds the campaign, and has found out that the run of the cell may go.
+    """
     folder = results.decided(run.campaign, run.model, run.suite)
-    with only_writer(results.campaign(run.campaign), what=f"Campaign {run.campaign!r}"):
-        plan = _plan(results, run)
-        others = _other_cells(folder / "runs.parquet", run)
-        (folder / "decided.json").unlink(missing_ok=True)  # it vouches for the files beside it, which change now
-        merged = {name: _merged(folder / f"{name}.parquet", table, others) for name, table in tables.items()}
-        for name, table in merged.items():
-            _write(folder / f"{name}.parquet", table)
-        runs = merged["runs"]
-        model = {"name": run.model, "key": run.model_key, "identity": {"origin": ORIGIN}}
-        said = {"campaign": run.campaign, "model": model, "suite": suite, "runs": runs.height, "seconds": 0.0}
-        write_json(results.plan(run.campaign), plan)
-        write_json(folder / "decided.json", {**said, "failed": runs.filter(pl.col("status") != "done").height})
+    plan = _plan(results, run)
+    others = _other_cells(folder / "runs.parquet", run)
+    (folder / "decided.json").unlink(missing_ok=True)  # it vouches for the files beside it, which change now
+    left = {name: _merged(folder / f"{name}.parquet", table, others) for name, table in tables.items()}
+    # runs.parquet says which run counts: killed at any moment, it names one whose answers and metrics are there.
+    for name in ("predictions", "metrics"):
+        _write(folder / f"{name}.parquet", _beside(folder / f"{name}.parquet", left[name]))
+    runs = left["runs"]
+    _write(folder / "runs.parquet", runs)
+    for name in ("predictions", "metrics"):
+        _write(folder / f"{name}.parquet", left[name])
+    model = {"name": run.model, "key": run.model_key, "identity": {"origin": ORIGIN}}
+    said = {"campaign": run.campaign, "model": model, "suite": suite, "runs": runs.height, "seconds": 0.0}
+    write_json(results.plan(run.campaign), plan)
+    write_json(folder / "decided.json", {**said, "failed": runs.filter(pl.col("status") != "done").height})
     return folder
 
 
-def _write_suite(results: Results, name: str, imported: Imported) -> dict[str, Any]:
+def refuse_strangers(results: Results, campaign: str, cell: Cell) -> None:
+    """A campaign of a grid takes no imports; and names that a folder cannot tell apart would be taken for each other."""
+    path = results.plan(campaign)
+    if not path.exists():
+        return
+    found = read_json(path, made_by="mmplat import")
+    if found.get("origin") != ORIGIN:
+        raise ConfigError(
+            f"Campaign {campaign!r} is of a grid that mmplat ran ({path}). Imported results have campaigns of their own: "
+            "choose another --campaign."
+        )
+    axes = {"campaign": [(found["campaign"], campaign)]}
+    axes |= {axis: [(one[axis], getattr(cell, axis)) for one in found["imports"]] for axis in ("model", "suite")}
+    for axis, names in axes.items():
+        for other, name in names:
+            if other != name and safe_name(other) == safe_name(name):
+                raise ConfigError(
+                    f"{axis} {name!r} would share the folder {safe_name(name)!r} with {other!r}, which is imported already. "
+                    "Give it another name."
+                )
+
+
+def _write_suite(results: Results, name: str, of: Suite, samples: list[Sample]) -> dict[str, Any]:
     """The questions as a prepared suite without images, under a key of their own: nothing that mmplat asked has it."""
-    samples = imported.joined.samples
-    content = content_id([[s.sample_id, s.sample_key, s.gold, s.cluster, s.groups] for s in samples])
+    ordered = sorted(samples, key=lambda sample: sample.sample_id)  # the same key in whatever order files came
+    content = content_id([[s.sample_id, s.sample_key, s.gold, s.cluster, s.groups] for s in ordered])
     suite = {
-        "name": name, "key": content_id({ORIGIN: content, "suite": name}), "kind": imported.suite.name,
-        "version": imported.suite.version, "n": len(samples), "content_id": content, "params": {"origin": ORIGIN},
+        "name": name, "key": content_id({ORIGIN: content, "suite": name}), "kind": of.name, "version": of.version,
+        "n": len(samples), "content_id": content, "params": {"origin": ORIGIN},
     }  # fmt: skip
     folder = results.suite(name, str(suite["key"]))
     if not (folder / "suite.json").exists():
@@ -102,28 +138,33 @@ def _write_suite(results: Results, name: str, imported: Imported) -> dict[str, A
     return suite
 
 
-def _run(campaign: str, cell: Cell, imported: Imported, source: Source, suite_key: str) -> RunRecord:
+def _run(campaign: str, cell: Cell, suite: Suite, source: Source, found: Merged, suite_key: str) -> RunRecord:
     coordinates = {"campaign": campaign, **{name: getattr(cell, name) for name in Cell.__slots__}}
-    failed = len(imported.joined.unanswered)
-    settings = {"format": source.form, "parser": source.parser, "files": dict(source.files)}
-    versions = {"suite": str(imported.suite.version)} | {
-        f"metric:{name}": str(one.version) for name, one in metrics.items()
-    }
-    error = f"{failed} questions have no answer; the first: {imported.joined.unanswered[0].reason}" if failed else None
+    missing = [row.why for row in found.rows if not row.answered]
+    versions = {"suite": str(suite.version)} | {f"metric:{name}": str(one.version) for name, one in metrics.items()}
+    answers = sorted([row.sample.sample_id, row.text, row.label] for row in found.rows if row.answered)
     return imported_run(
-        coordinates, settings, versions, suite_key, n=imported.n, n_failed=failed,
-        status="incomplete" if failed else "done", error=error,
+        coordinates, settings_of(source.rules, found.files), versions, suite_key,
+        made_of={**source.rules, "answers": content_id(answers)},
+        n=found.n, n_failed=len(missing), status="incomplete" if missing else "done",
+        error=f"{len(missing)} questions have no answer; the first: {missing[0]}" if missing else None,
     )  # fmt: skip
 
 
 def imported_run(
-    coordinates: dict[str, Any], settings: dict[str, Any], versions: dict[str, str], suite_key: str, **counts: Any
+    coordinates: dict[str, Any],
+    settings: dict[str, Any],
+    versions: dict[str, str],
+    suite_key: str,
+    *,
+    made_of: dict[str, Any],
+    **counts: Any,
 ) -> RunRecord:
-    """A run that cost us nothing, named by what was read."""
+    """A run that cost us nothing, named by what was read: `made_of`, in whatever files it lay."""
     revision, dirty = git_state()
     return RunRecord(
         run_id=content_id(
-            {**coordinates, "settings": settings, "versions": versions, "suite": suite_key, "origin": ORIGIN}
+            {**coordinates, "made_of": made_of, "versions": versions, "suite": suite_key, "origin": ORIGIN}
         ),
         **coordinates,
         origin=ORIGIN,
@@ -135,21 +176,17 @@ def imported_run(
         git_dirty=dirty,
         model_key=content_id({ORIGIN: coordinates["model"]}),
         suite_key=suite_key,
-        evidence_key=content_id(settings),
+        evidence_key=content_id(made_of),
         settings=settings,
         versions={**packages(), **versions},
         **counts,
     )
 
 
-def _predictions(run: RunRecord, imported: Imported) -> pl.DataFrame:
-    why = {left.key: left.reason for left in imported.joined.unanswered}
+def _predictions(run: RunRecord, found: list[Scored]) -> pl.DataFrame:
     rows = []
-    joined = imported.joined
-    for question, sample, answer, said in zip(
-        joined.questions, joined.samples, joined.answers, imported.said, strict=True
-    ):
-        known = answer is not None
+    for row in found:
+        sample, said, known = row.sample, row.label, row.answered
         rows.append(
             {
                 "run_id": run.run_id, "sample_id": sample.sample_id, "answer": said, "gold": sample.gold,
@@ -157,16 +194,15 @@ def _predictions(run: RunRecord, imported: Imported) -> pl.DataFrame:
                 "p_correct": float(said == sample.gold) if known else None,
                 "p_other": float(said is None) if known else None, "labels": list(sample.labels),
                 "probs": [float(label == said) for label in sample.labels] if known else [], "margin": None,
-                "near_tie": None, "text": answer.text if answer is not None else None,
-                "error": None if known else why[question.key],
+                "near_tie": None, "text": row.text, "error": row.why,
             }
         )  # fmt: skip
     return pl.DataFrame(rows, schema=PREDICTIONS_SCHEMA).select(PREDICTIONS)
 
 
-def _metrics(run: RunRecord, imported: Imported) -> pl.DataFrame:
+def _metrics(run: RunRecord, numbers: list[Number]) -> pl.DataFrame:
     names = list(MetricRecord.model_fields)[1:]
-    rows = [{"run_id": run.run_id, **{name: getattr(one, name) for name in names}} for one in imported.numbers]
+    rows = [{"run_id": run.run_id, **{name: getattr(one, name) for name in names}} for one in numbers]
     return pl.DataFrame(rows, schema=METRICS)
 
 
@@ -191,16 +227,19 @@ def _merged(path: Path, table: pl.DataFrame, others: list[str]) -> pl.DataFrame:
     return pl.concat([kept.select(table.columns), table])
 
 
+def _beside(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    """`table`, and the rows of whatever run the file holds that are not in it."""
+    if not path.exists():
+        return table
+    there = pl.read_parquet(path.read_bytes()).select(table.columns)
+    return pl.concat([there.filter(~pl.col("run_id").is_in(table["run_id"].unique().to_list())), table])
+
+
 def _plan(results: Results, run: RunRecord) -> dict[str, Any]:
     """What the campaign holds with this run."""
     path = results.plan(run.campaign)
     empty: dict[str, Any] = {"origin": ORIGIN, "imports": []}
     found = read_json(path, made_by="mmplat import") if path.exists() else empty
-    if found.get("origin") != ORIGIN:
-        raise ConfigError(
-            f"Campaign {run.campaign!r} is of a grid that mmplat ran ({path}). Imported results have campaigns of their own: "
-            "choose another --campaign."
-        )
     cell = {name: getattr(run, name) for name in Cell.__slots__}
     cells = sorted(
         [*(one for one in found["imports"] if one != cell), cell], key=lambda one: list(map(str, one.values()))

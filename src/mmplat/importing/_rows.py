@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,20 @@ def rows_of(path: Path) -> Sequence[Row]:
 def json_of(path: Path) -> Any:
     """One JSON value."""
     try:
-        return json.loads(existing(path).read_text(encoding="utf-8"))
+        return json.loads(existing(path).read_text(encoding="utf-8"), object_pairs_hook=partial(_object, path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: this is not valid JSON ({error}). Is it cut off, or of another --from format?"
         ) from None
+
+
+def _object(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Python keeps the last of two equal names: an answer, or a task, would be gone without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ConfigError(f"{path}: {name!r} is there twice in one JSON object. Keep one of them.")
+    return found
 
 
 def optional(row: Row, *columns: str) -> str:
@@ -68,6 +79,7 @@ def _delimited(path: Path, sign: str) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream, delimiter=sign, strict=True)
         try:
+            _refuse_twice(path, reader.fieldnames or ())
             for data in reader:
                 place = f"{path}:{reader.line_num}"
                 if None in data or None in data.values():
@@ -88,5 +100,13 @@ def _spreadsheet(path: Path) -> Iterator[Row]:
         ) from None
     sheet = openpyxl.load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True)
     header = [str(name) for name in next(sheet)]
+    _refuse_twice(path, [name for name in header if name != "None"])
     for number, values in enumerate(sheet, 2):
         yield Row(dict(zip(header, values, strict=True)), f"{path}: row {number}")
+
+
+def _refuse_twice(path: Path, header: Sequence[str]) -> None:
+    """Of two columns of one name, only the last would be read."""
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise ConfigError(f"{path}: the column {twice[0]!r} is there twice. Rename one of them.")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmplat.errors import ConfigError
-from mmplat.importing._joining import Joined, Left, join
+from mmplat.importing._joining import Joined, Left, join, parts_of
 from mmplat.importing.base import LETTERS, YES_NO, Format, Given
 from mmplat.metrics import Answered, summarise
 from mmplat.metrics.summary import CellAnswers, Number
@@ -24,6 +24,23 @@ Parse = Callable[[str, Sample], str | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """One sample and what came of its answer."""
+
+    sample: Sample
+    text: str | None
+    """What was answered; None: nothing."""
+    label: str | None
+    """The label that it says; None: there is no answer, or it says none."""
+    why: str | None
+    """Why there is no answer."""
+
+    @property
+    def answered(self) -> bool:
+        return self.why is None
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """Results of one model on one suite, scored."""
 
@@ -32,6 +49,7 @@ class Imported:
     said: list[str | None]
     """The label of each sample's answer; None: there is no answer, or it says none."""
     unparsed: list[Left]
+    rows: list[Scored]
     numbers: list[Number]
 
     @property
@@ -43,12 +61,13 @@ class Imported:
 
 
 def import_predictions(
-    form: Format, given: Given, suite: str, *, parser: str = STRICT, labels: Sequence[str] = ()
+    form: Format, given: Given | Sequence[Given], suite: str, *, parser: str = STRICT, labels: Sequence[str] = ()
 ) -> Imported:
     """Reads, joins, parses and scores; nothing is written."""
-    joined = join(*form.read(given), labels)
+    files = [given] if isinstance(given, Given) else given
+    joined = join(parts_of(form, files), labels)
     if not any(joined.answers):
-        raise ConfigError(f"{given.answers}: no answer could be joined with a question. {_first(joined)}")
+        raise ConfigError(f"{files[0].answers}: no answer could be joined with a question. {_first(joined)}")
     known = _suite(suite, joined, labels)
     parse = _parser(known, parser, joined.samples)
     pairs = list(zip(joined.questions, joined.samples, joined.answers, strict=True))
@@ -58,7 +77,11 @@ def import_predictions(
         for (_, _, a), label in zip(pairs, said, strict=True)
         if a is not None and label is None
     ]
-    return Imported(known, joined, said, unparsed, _numbers(known, joined, said))
+    rows = [
+        Scored(sample, answer.text if answer else None, label, missing.reason if missing else None)
+        for sample, answer, label, missing in zip(joined.samples, joined.answers, said, joined.missing, strict=True)
+    ]
+    return Imported(known, joined, said, unparsed, rows, numbers_of(known, rows))
 
 
 def _first(joined: Joined) -> str:
@@ -98,12 +121,13 @@ def _parser(suite: Suite, name: str, samples: Sequence[Sample]) -> Parse:
     return suite.official[name]
 
 
-def _numbers(suite: Suite, joined: Joined, said: list[str | None]) -> list[Number]:
-    rows = [row for row, answer in enumerate(joined.answers) if answer is not None]
-    samples = [joined.samples[row] for row in rows]
-    answered = _answered(suite, samples, [said[row] for row in rows])
+def numbers_of(suite: Suite, rows: Sequence[Scored]) -> list[Number]:
+    """Every metric of the suite on the samples with an answer."""
+    samples = [row.sample for row in rows if row.answered]
+    answered = _answered(suite, samples, [row.label for row in rows if row.answered])
     cell = CellAnswers(answered, answered)
-    return summarise([cell], samples, _subsets(suite, samples), named=suite.metrics, whole=joined.samples)
+    whole = [row.sample for row in rows]
+    return summarise([cell], samples, _subsets(suite, samples), named=suite.metrics, whole=whole)
 
 
 def _answered(suite: Suite, samples: Sequence[Sample], said: Sequence[str | None]) -> Answered:

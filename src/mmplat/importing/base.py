@@ -54,7 +54,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the user gave."""
+    """One file of answers (MME: folder), and the file of the questions that they are to."""
 
     answers: Path
     annotations: Path | None = None
@@ -84,6 +84,10 @@ class Format:
     read: Callable[[Given], Told]
     suites: tuple[str, ...] = ()
     """Suites that are read in this format unless another is named."""
+    files: tuple[str, ...] = ()
+    """Which files of a folder are read, as patterns; empty: the folder itself is what is read."""
+    annotated: bool = False
+    """Questions lie, or may lie, in a file of their own (--annotations)."""
 
 
 catalog: Registry[Format] = Registry("import format", "mmplat.importing")

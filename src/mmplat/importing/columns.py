@@ -51,6 +51,6 @@ def _answer(row: Row, columns: dict[str, str]) -> Answer:
     return Answer(plain(row.get(columns["id"])), plain(row.get(columns["answer"])), row.place)
 
 
-for _name in ("csv", "jsonl"):
+for _name, _files in (("csv", ("*.csv", "*.tsv", "*.xlsx")), ("jsonl", ("*.jsonl", "*.json"))):
     catalog.add(_name, Format(_name, f"any {_name.upper()} with --columns id=…,answer=…,gold=…,question=…,image=…,group.x=…",
-                              read))  # fmt: skip
+                              read, files=_files, annotated=True))  # fmt: skip

@@ -119,4 +119,5 @@ def _gold(row: Row, options: int) -> tuple[str, tuple[str, ...]]:
 
 
 for _name in ("lmms-eval", "lm-eval"):
-    catalog.add(_name, Format(_name, f"sample logs of {_name} (--log_samples), one task per file", read))
+    catalog.add(_name, Format(_name, f"sample logs of {_name} (--log_samples), one task per file", read,
+                              files=("*samples_*.jsonl",)))  # fmt: skip

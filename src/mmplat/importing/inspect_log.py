@@ -66,4 +66,5 @@ def _content(said: Any) -> str:
     return said or ""
 
 
-catalog.add("inspect", Format("inspect", "an inspect_ai log as JSON (`inspect log dump` unpacks .eval)", read))
+catalog.add("inspect", Format("inspect", "an inspect_ai log as JSON (`inspect log dump` unpacks .eval)", read,
+                              files=("*.json",)))  # fmt: skip

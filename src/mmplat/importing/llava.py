@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmplat.errors import ConfigError
 from mmplat.importing._rows import GOLD, ID, IMAGE, TEXT, groups_of, needed, optional, rows_of
 from mmplat.importing.base import Answer, Format, Given, Question, Told, catalog
 
@@ -14,7 +15,19 @@ SAID = ("text", "answer", "output", "response", "prediction", "caption")
 
 
 def read(given: Given) -> Told:
+    _refuse_other_split(given)
     return questions(given.questions), answers(given.answers)
+
+
+def _refuse_other_split(given: Given) -> None:
+    """Every split numbers its questions alike: answers without their prompts would be joined with those of another."""
+    asked = SPLIT.search(given.questions.name)
+    told = set(re.findall(r"(?<![a-z])(?:random|popular|adversarial)(?![a-z])", given.answers.stem.lower()))
+    if asked and told and asked["split"] not in told:
+        raise ConfigError(
+            f"{given.answers} is of the split {' and '.join(sorted(told))} by its name, and {given.questions} of {asked['split']}. "
+            "Give the questions of the same split, or rename the file of answers."
+        )
 
 
 def questions(path: Path) -> Iterator[Question]:
@@ -42,4 +55,4 @@ def answers(path: Path) -> Iterator[Answer]:
 
 
 catalog.add("llava", Format("llava", "answers JSONL (question_id, text) with annotations (question_id, image, text, label)",
-                            read, suites=("pope",)))  # fmt: skip
+                            read, suites=("pope",), files=("*.jsonl", "*.json"), annotated=True))  # fmt: skip

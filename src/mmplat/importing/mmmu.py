@@ -66,4 +66,4 @@ def _entries(path: Path) -> list[tuple[str, Any]]:
 
 
 catalog.add("mmmu", Format("mmmu", "answers JSON {id: text} with the answer dictionary {id: {question_type, ground_truth}}",
-                           read, suites=("mmmu",)))  # fmt: skip
+                           read, suites=("mmmu",), files=("*.json",), annotated=True))  # fmt: skip

@@ -40,6 +40,5 @@ def _said(body: dict[str, Any]) -> str:
     return "".join(str(part.get("text") or "") for part in parts)
 
 
-catalog.add(
-    "openai-batch", Format("openai-batch", "an output file of OpenAI's batch interface, with annotations", read)
-)
+catalog.add("openai-batch", Format("openai-batch", "output files of OpenAI's batch interface, with annotations", read,
+                                   files=("*.jsonl",), annotated=True))  # fmt: skip

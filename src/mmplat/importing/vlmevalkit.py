@@ -36,4 +36,4 @@ def _answer(row: Row) -> Answer:
 
 
 catalog.add("vlmevalkit", Format("vlmevalkit", "a result table of VLMEvalKit, .tsv or .xlsx (index, question, answer, prediction)",
-                                 read))  # fmt: skip
+                                 read, files=("*.tsv", "*.xlsx")))  # fmt: skip

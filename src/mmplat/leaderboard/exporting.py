@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from mmplat.artifacts import safe_name
+from mmplat.errors import ConfigError
 from mmplat.leaderboard.formats import interval, markdown
 from mmplat.leaderboard.querying import frame
 from mmplat.leaderboard.tables import Connection, check_name
@@ -91,9 +92,19 @@ def lm_eval(connection: Connection, campaign: str | None = None) -> dict[str, di
     whole = long_table(connection, campaign).filter(pl.col("subset") == "all")
     for (name, model, method, decoding, seed), rows in whole.group_by(keys, maintain_order=True):
         path = "/".join([safe_name(str(model)), safe_name(f"results_{name}_{method}_{decoding}_{seed}.json")])
+        if path in files:
+            other = files[path]["config"]
+            raise ConfigError(
+                f"{path} would be written twice: for {_named(other)}, and for {name!r}, {model!r}, {method!r}, {decoding!r}. File "
+                "names cannot tell these apart: export one --campaign at a time, or as parquet or csv."
+            )
         config = {"model": model, "campaign": name, "method": method, "decoding": decoding, "random_seed": seed}
         files[path] = _lm_eval_file(rows, config)
     return files
+
+
+def _named(config: dict[str, Any]) -> str:
+    return ", ".join(repr(config[name]) for name in ("campaign", "model", "method", "decoding"))
 
 
 def _lm_eval_file(rows: pl.DataFrame, config: dict[str, Any]) -> dict[str, Any]:

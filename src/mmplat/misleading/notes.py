@@ -71,6 +71,8 @@ class Written:
     fewer: Counter[str] = field(default_factory=Counter)
     """Samples with fewer notes than were asked for, by direction."""
     failures: list[str] = field(default_factory=list)
+    kept: Path | None = None
+    """Where the file lies that was there before and held something else."""
 
     @property
     def flags(self) -> Counter[str]:
@@ -102,7 +104,7 @@ def write(spec: NotesFile, results: Results, *, advance: Advance = lambda n: Non
         advance(1)
     if not written.notes and not written.failures:
         raise ConfigError(f"There is no note on any sample of suite {suite.name!r}: {NOTHING[spec.by]}.")
-    write_notes(out, sorted(written.notes, key=lambda one: (one.sample_id, one.direction, one.k)))
+    written.kept = write_notes(out, sorted(written.notes, key=lambda one: (one.sample_id, one.direction, one.k)))
     return written
 
 

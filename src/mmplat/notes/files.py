@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from mmplat.artifacts import write_bytes
+from mmplat.artifacts import write_lines
 from mmplat.errors import ConfigError
 from mmplat.records import Record
 
@@ -66,6 +66,8 @@ def _read(path: Path, *stamp: int) -> Known:
     return {key: dict(sorted(own.items())) for key, own in notes.items()}
 
 
-def write_notes(path: Path, notes: Iterable[Note]) -> None:
-    lines = [json.dumps(note.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for note in notes]
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+def write_notes(path: Path, notes: Iterable[Note]) -> Path | None:
+    """Returns where the notes lie now that the file held before and these lack."""
+    return write_lines(
+        path, (json.dumps(note.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for note in notes)
+    )

@@ -96,6 +96,11 @@ def train(
 
     if recipe not in RECIPES:
         raise UnknownName("recipe", recipe, RECIPES)
+    if Path(out).exists() and not vlm.is_replaceable(Path(out)):
+        raise ConfigError(
+            f"{out} holds something that `mmplat world train` did not make, and a checkpoint takes the place of its whole folder. "
+            "Name a folder that is not there yet."
+        )
     if scale <= 0:
         raise ConfigError(f"scale is {scale}; it must be positive, 1 for a full training.")
     started = time.monotonic()

@@ -196,6 +196,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "card.json").read_text()))
 
 
+def is_replaceable(folder: Path) -> bool:
+    """Whether nothing is lost where a checkpoint takes the folder's place: it is empty, or a checkpoint of ours."""
+    if not folder.is_dir():
+        return False
+    return not any(folder.iterdir()) or ((folder / "card.json").exists() and "recipe_version" in read_card(folder))
+
+
 def write_card(folder: Path, card: dict[str, object]) -> None:
     """Write the card, readable and diffable."""
     (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
