@@ -452,7 +452,7 @@ def test_what_a_file_says_twice_is_not_dropped_in_silence(
 
 def results_file(accuracy: float, *tasks: str) -> dict[str, Any]:
     return {
-        "results": {task: {"alias": task, "acc,none": accuracy, "f1,none": float("nan")} for task in tasks},
+        "results": {task: {"alias": task, "acc,none": accuracy, "f1,none": 0.25} for task in tasks},
         "n-samples": {task: {"original": 10, "effective": 10} for task in tasks},
         "date": accuracy,
     }

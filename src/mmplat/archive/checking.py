@@ -105,14 +105,17 @@ def _tokens(path: Path) -> str | None:
 def _suite(path: Path) -> str | None:
     """A prepared suite: its specification, its samples one by one, and every image by its pixels."""
     said, samples = read_json(path, made_by=MADE_BY), load_samples(path.parent)
-    if said["params"].get("origin") != IMPORTED:
-        spec = SuiteSpec.model_validate({name: said[name] for name in SuiteSpec.model_fields if name in said})
-        if {spec.key, said["key"]} != {path.parent.name}:
-            return "is of another suite than its folder"
+    if (
+        said["params"].get("origin") == IMPORTED
+    ):  # answers of other tools: no specification, no images, no keys of evidence
+        return None
+    spec = SuiteSpec.model_validate({name: said[name] for name in SuiteSpec.model_fields if name in said})
+    if {spec.key, said["key"]} != {path.parent.name}:
+        return "is of another suite than its folder"
     if samples_id(samples) != said["content_id"]:
         return "lists other samples than lie beside it"
     for sample in samples:
-        if said["params"].get("origin") != IMPORTED and sample.sample_key != sample_key(sample):
+        if sample.sample_key != sample_key(sample):
             return f"holds sample {sample.sample_id!r} under the name of another one"
     for name in sorted({name for sample in samples for name in sample.images}):
         load_picture(path.parent, name)

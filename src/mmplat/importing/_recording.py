@@ -16,7 +16,7 @@ import polars as pl
 from mmplat.artifacts import Results, atomic, only_writer, read_json, safe_name, write_json
 from mmplat.deciding.tables import PREDICTIONS, runs_table
 from mmplat.errors import ConfigError
-from mmplat.ids import content_id
+from mmplat.ids import content_id, file_id
 from mmplat.importing._merging import Merged, held, merged
 from mmplat.importing._scoring import Imported, Scored, numbers_of
 from mmplat.importing._sources import Source, settings_of
@@ -96,6 +96,7 @@ def write_run(results: Results, run: RunRecord, suite: dict[str, Any], tables: d
         _write(folder / f"{name}.parquet", left[name])
     model = {"name": run.model, "key": run.model_key, "identity": {"origin": ORIGIN}}
     said = {"campaign": run.campaign, "model": model, "suite": suite, "runs": runs.height, "seconds": 0.0}
+    said["files"] = {f"{name}.parquet": file_id(folder / f"{name}.parquet", length=64) for name in left}
     write_json(results.plan(run.campaign), plan)
     write_json(folder / "decided.json", {**said, "failed": runs.filter(pl.col("status") != "done").height})
     return folder
@@ -134,7 +135,8 @@ def _write_suite(results: Results, name: str, of: Suite, samples: list[Sample]) 
     folder = results.suite(name, str(suite["key"]))
     if not (folder / "suite.json").exists():
         _write(folder / "samples.parquet", samples_table(samples))
-        write_json(folder / "suite.json", suite)
+        digest = file_id(folder / "samples.parquet", length=64)
+        write_json(folder / "suite.json", {**suite, "samples": digest})
     return suite
 
 
