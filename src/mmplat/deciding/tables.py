@@ -214,7 +214,13 @@ def runs_table(runs: list[RunRecord]) -> pa.Table:
     for row in rows:
         row["settings"], row["versions"] = (json.dumps(row[k], sort_keys=True) for k in ("settings", "versions"))
     frame = pl.DataFrame(
-        rows, schema_overrides={"error": pl.String, "git_revision": pl.String, "git_dirty": pl.Boolean}
+        rows,
+        schema_overrides={
+            "error": pl.String,
+            "git_revision": pl.String,
+            "git_dirty": pl.Boolean,
+            "evidence_digest": pl.String,
+        },
     )
     return frame.to_arrow()
 

@@ -57,6 +57,8 @@ COLUMNS = {
         "forwards": "forward passes when each view is asked once; of answers in words, one per token and view",
         "forwards_cell_by_cell": "forward passes when each cell runs its model by itself",
         "grid": "the grid, resolved", "grid_text": "the grid file as it was written",
+        "origin_folder": "id of the results folder that published it", "origin_user": "who made that folder",
+        "origin_host": "on which machine", "origin_made": "when, in UTC",
     },
     "models": {"identity": "revision, dtype, processor, template"},
     "suites": {
@@ -68,7 +70,8 @@ COLUMNS = {
         "origin": "measured, or imported from elsewhere", "n_failed": "samples without evidence, which are in no metric",
         "n_near_ties": "samples closer to a tie than the device's arithmetic tells apart",
         "git_revision": "the code", "git_dirty": "whether it had uncommitted changes",
-        "evidence_key": "identity of the evidence it was decided from", "settings": "resolved settings of decoding and method",
+        "evidence_key": "identity of the evidence it was decided from",
+        "evidence_digest": "digest of the evidence parts that it was decided from", "settings": "resolved settings of decoding and method",
         "versions": "versions of packages and extensions",
     },
     "leaderboard": {"rank": "1 is the best; null where the value is undefined"},

@@ -56,6 +56,8 @@ class RunRecord(Record):
     """Identity of the prepared suite."""
     evidence_key: str
     """Identity of the evidence this run was decided from."""
+    evidence_digest: str | None = None
+    """Digest of the evidence parts that the run was decided from; None: a version that kept none decided it."""
     settings: dict[str, Any]
     """Decoding settings and method parameters, resolved."""
     versions: dict[str, str]

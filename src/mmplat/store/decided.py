@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 METRIC_COLUMNS = list(MetricRecord.model_fields)
 RUN_COLUMNS = list(RunRecord.model_fields)
-LATER_COLUMNS = {"origin"}
+LATER_COLUMNS = {"origin", "evidence_digest"}
 """Columns that files of earlier versions lack; the record's own default stands for them."""
 
 
