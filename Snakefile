@@ -33,8 +33,13 @@ localrules:
     verdict,
 
 
+# The markers of asking, judging and deciding are named besides what is made from them: Snakemake leaves a missing input alone
+# where what was made from it is there, as after `mmplat publish` of a part, and would never ask for the rest.
 rule all:
     default_target: True
     input:
+        all_asked,
+        all_judged,
+        all_decided,
         rules.rank.output,
         rules.verdict.output,

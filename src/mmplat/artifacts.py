@@ -153,6 +153,11 @@ class Results:
         return self.root / "replies"
 
     @property
+    def origin(self) -> Path:
+        """Which results folder this is, for stores that several folders publish into; written once, by the first publish."""
+        return self.root / "origin.json"
+
+    @property
     def store(self) -> Path:
         """The default SQL store."""
         return self.root / "mmplat.db"
@@ -252,9 +257,12 @@ def make_database_file(path: Path) -> None:
             path.touch(0o666)
 
 
-def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+def write_bytes(path: Path, data: bytes, *, sync: bool = True, as_of: int | None = None) -> None:
+    """With `as_of` (see `time_in`) the file is as old as what it was made from."""
     with atomic(path, sync=sync) as temporary:
         temporary.write_bytes(data)
+        if as_of is not None:
+            os.utime(temporary, ns=(as_of, as_of))
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> Path | None:
@@ -272,9 +280,27 @@ def write_lines(path: Path, lines: Iterable[str]) -> Path | None:
     return kept
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, as_of: int | None = None) -> None:
     """Indented for people, sorted for diffs."""
-    write_bytes(path, (json.dumps(json.loads(canonical_json(value)), indent=1, sort_keys=True) + "\n").encode())
+    text = json.dumps(json.loads(canonical_json(value)), indent=1, sort_keys=True) + "\n"
+    write_bytes(path, text.encode(), as_of=as_of)
+
+
+def time_in(folder: Path) -> int | None:
+    """Nanoseconds since the epoch by the clock that dates the files of a folder, which may be a server's; None: no folder.
+
+    Taken before sources are read, and given to the file that is made from them: a source that changes meanwhile is newer
+    than the file, so Snakemake makes it again.
+    """
+    if not folder.exists():
+        return None
+    temporary = folder / f".time.{secrets.token_hex(4)}.tmp"
+    with _allowed(temporary):
+        temporary.touch()
+    try:
+        return temporary.stat().st_mtime_ns
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json_once(path: Path, value: Any) -> None:
@@ -299,6 +325,20 @@ def rewrite_json(path: Path, value: Any) -> None:
         pass
     write_json(path, value)
     os.utime(path, ns=(then, then))
+
+
+def write_json_new(path: Path, value: Any) -> None:
+    """For what is chosen once: of several processes that write it at the same time, all find what the first one wrote."""
+    chosen = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    write_json(chosen, value)
+    try:
+        os.link(chosen, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links: the last of those that race wins
+        chosen.replace(path)
+    finally:
+        chosen.unlink(missing_ok=True)
 
 
 def read_json(path: Path, *, made_by: str) -> Any:

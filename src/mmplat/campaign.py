@@ -63,6 +63,8 @@ class Progress:
     failures: tuple[str, ...]
     """One line per sample that could not be asked."""
     now: datetime
+    unjudged: tuple[str, ...] = ()
+    """One line per sample whose answers a judge could not be asked about."""
 
     def count(self, status: BatchStatus) -> int:
         return Counter(batch.status for batch in self.batches)[status]
@@ -76,7 +78,7 @@ class Progress:
 
     @property
     def fine(self) -> bool:
-        return self.count("done") == len(self.batches) and self.decided == self.pairs and not self.failures
+        return self._complete and not self.failures and not self.unjudged
 
     @property
     def rows_done(self) -> int:
@@ -105,20 +107,38 @@ class Progress:
         return self.now + timedelta(seconds=max(sum(known) / len(running), longest))
 
     @property
+    def _complete(self) -> bool:
+        """Everything is decided, whatever failed in it."""
+        return self.count("done") == len(self.batches) and self.decided == self.pairs
+
+    @property
+    def _how_far(self) -> str:
+        return (
+            f"{self.count('done')} of {len(self.batches)} batches asked, {self.decided} of {self.pairs} pairs decided."
+        )
+
+    @property
     def verdict(self) -> str:
+        rest = "Everything else is done." if self._complete else self._how_far
         if self.failures:
             return (
                 f"Campaign {self.campaign!r}: {len(self.failures)} samples could not be asked and are in no metric; the first: "
-                f"{self.failures[0]} Everything else is done. Mend the cause, then run the same snakemake command "
-                "with `--forcerun ask`: only what failed is asked."
+                f"{self.failures[0]} {rest} Mend the cause, then run the same snakemake command with `--forcerun ask`: only "
+                "what failed is asked."
+            )
+        if self.unjudged and self._complete:
+            return (
+                f"Campaign {self.campaign!r}: answers to {len(self.unjudged)} samples could not be judged, and their runs are "
+                f"incomplete; the first: {self.unjudged[0]} {rest} Mend the cause, then run the same snakemake command with "
+                "`--forcerun judge`: only what failed is judged."
             )
         failed = [batch for batch in self.with_status("failed") if batch.heartbeat]
         why = f" Batch {failed[0].key} failed: {failed[0].heartbeat.error}" if failed and failed[0].heartbeat else ""
         if self.untrained:
             why += f" Not trained yet: {', '.join(map(str, self.untrained))}."
         return (
-            f"Campaign {self.campaign!r} is not complete: {self.count('done')} of {len(self.batches)} batches asked, "
-            f"{self.decided} of {self.pairs} pairs decided.{why} Run the same snakemake command again: it continues."
+            f"Campaign {self.campaign!r} is not complete: {self._how_far}{why} Run the same snakemake command again: it "
+            "continues."
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -137,6 +157,7 @@ class Progress:
             "rows_per_s": round(self.rows_per_s, 3),
             "expected_end": None if end is None else end.isoformat(),
             "failures": list(self.failures),
+            "unjudged": list(self.unjudged),
             "batches": [_batch_json(batch) for batch in self.batches],
         }
 
@@ -161,6 +182,7 @@ def progress_of(plan: Plan, results: Results, *, now: datetime | None = None) ->
         decided=sum(path.exists() for path in decided),
         failures=_failures(said.marker for _, said in files if said.marker),
         now=now,
+        unjudged=_unjudged(plan, results),
     )
 
 
@@ -265,6 +287,16 @@ def _status(said: _Files, now: datetime) -> BatchStatus:
     if beat is None or beat.state == "finished":  # Snakemake removes the marker of a batch that is to be asked again
         return "waiting"
     return "lost" if beat.state == "running" else beat.state
+
+
+def _unjudged(plan: Plan, results: Results) -> tuple[str, ...]:
+    """One line each, whatever number of ways of writing and of orders failed."""
+    lines = []
+    for pair in (pair for pair in plan.pairs if pair.judge is not None):
+        path = results.judged(plan.grid.campaign, pair.model.name, pair.suite.name)
+        failures = read_json(path, made_by="mmplat judge")["failures"] if path.exists() else []
+        lines += [f"{pair.model.name} × {pair.suite.name}, sample {f['sample_id']}: {f['error']}" for f in failures]
+    return tuple(dict.fromkeys(lines))
 
 
 def _failures(markers: Iterable[dict[str, Any]]) -> tuple[str, ...]:

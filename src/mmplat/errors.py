@@ -11,6 +11,7 @@
     ├── NotFinite            a method's scores are no numbers, so nothing is decided from them
     ├── ModelError           a model cannot be loaded or asked
     ├── StoreError           the SQL store cannot be reached or is at another revision
+    │   └── ForeignCampaign  a campaign of a shared store is of another results folder
     ├── TrackingError        MLflow does not take what is queued for it
     └── CampaignFailed       the work was done as far as it could be, and something in it failed
 
@@ -87,6 +88,10 @@ class ModelError(MmplatError):
 
 class StoreError(MmplatError):
     """The results store cannot be reached, or is at another migration revision."""
+
+
+class ForeignCampaign(StoreError):
+    """Another results folder published this campaign; it is replaced on demand only."""
 
 
 class TrackingError(MmplatError):

@@ -95,6 +95,11 @@ def test_a_key_of_openai_goes_to_no_other_host(results, grid, endpoint, planned,
         {"url": "http://x/v1", "model": "m", "key_env": f"AIza{KEY}".replace("-", "")},
         {"url": f"http://me:{KEY}@x/v1", "model": "m"},
         {"url": f"http://x/v1?key={KEY}", "model": "m"},
+        {"url": f"http://me:a/{KEY}@x/v1", "model": "m"},
+        {"url": f"http://me:1/{KEY}@x/v1", "model": "m"},
+        {"url": f"http://me:{KEY}/v1", "model": "m"},
+        {"url": f"http://me:{KEY}[x/v1", "model": "m"},
+        {"url": f"http://{KEY}\u2100/v1", "model": "m"},
     ],
 )
 def test_a_key_that_was_put_into_the_grid_is_refused_and_not_repeated(params):

@@ -13,6 +13,7 @@ import pytest
 from endpoint.chat_server import HELLO, cut_off, fails, slowly, text_of, well, where
 from taste import FIRST_GAINS, QUESTIONS, REFERENCE, biased, quality, says, shown
 
+from mmplat.campaign import progress_of
 from mmplat.errors import ArtifactError, ModelError
 from mmplat.models.endpoint.budget import BudgetSpent
 from mmplat.preparing import load_samples
@@ -170,10 +171,15 @@ def test_what_cannot_be_judged_makes_its_runs_incomplete_and_is_asked_again_next
     assert set(runs["status"]) == {"incomplete"}
     assert set(runs["error"]) == {"1 samples: the judge could not be asked: status 400: filtered"}
     assert number(ran, "relative_score")["n"] == QUESTIONS - 1
+    state = progress_of(bench.plan(), bench.results)
+    assert (state.fine, len(state.unjudged)) == (False, 1)
+    assert "--forcerun judge" in state.verdict
+    assert "sample 3" in state.verdict
     bench.endpoint.always = None
     second = bench.judge()
     assert (second.judged, second.kept, second.failures) == (8, first.judged, [])
     assert set(bench.decide().table("runs")["status"]) == {"done"}
+    assert progress_of(bench.plan(), bench.results).fine
 
 
 def test_a_cap_ends_the_run_and_a_higher_one_goes_on(bench):

@@ -159,6 +159,45 @@ def test_a_url_that_is_none_is_refused_without_repeating_it(demo: Results, monke
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://lab:hun@ter2@127.0.0.1:1/db",
+        "postgresql+psycopg://lab:hun@ter2/x@127.0.0.1:1/db",
+        "postgresql+psycopg://lab:hun?ter2@127.0.0.1:1/db",
+        "postgresql+psycopg://lab:ok@127.0.0.1:1/db?sslpassword=hun@ter2",
+        "postgresql+psycopg://127.0.0.1:1/db?password=hun@ter2",
+        "postgresql+psycopg://lab:hun#ter2@127.0.0.1:1/db",
+        "postgresql+psycopg://lab:hun/ter2@127.0.0.1:1/db",
+        "postgresql+psycopg://lab:hun%ter2@127.0.0.1:1/db",
+        "postgresql+psycopg://lab:hun%40ter2@127.0.0.1:1/db",
+        "postgresql+psycopg://lab@127.0.0.1:1/db?sslpassword=hun%40ter2",
+        "postgresql+psycopg://lab@127.0.0.1:1/db?pasword=hunter2",
+        "postgresql+psycopg://lab:hunter2@127.0.0.1:notaport/db",
+        "postgres://lab:hunter2@127.0.0.1:1/db",
+        "mysql://lab:hunter2@127.0.0.1:1/db",
+    ],
+)
+def test_no_message_shows_a_part_of_a_password(
+    demo: Results, mmplat: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("MMPLAT_STORE_URL", url)
+    for words in (("publish", "--no-tracking"), ("db", "current"), ("sql", "FROM runs"), ("verify",)):
+        said = mmplat(*words, "--results", str(demo.root))
+        assert said.code == 1
+        assert "hun" not in said.err
+        assert "ter2" not in said.err
+
+
+def test_an_at_sign_in_a_password_is_refused_with_how_it_is_written(
+    demo: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read as it stands, the end of the password would be a part of the host, and be printed by everybody."""
+    monkeypatch.setenv("MMPLAT_STORE_URL", "postgresql+psycopg://lab:hun@ter2@127.0.0.1/db")
+    with pytest.raises(StoreError, match=r"Write @ as %40"):
+        publish(demo, "demo")
+
+
 def test_a_store_that_cannot_be_reached_is_named_without_its_password(demo: Results) -> None:
     with pytest.raises(StoreError, match="postgresql") as caught:
         publish(demo, "demo", url="postgresql+psycopg://lab:hunter2@127.0.0.1:1/none?connect_timeout=2")

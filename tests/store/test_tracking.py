@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from generate import metric_rows, run_record
+from generate import metric_rows, run_record, write_campaign
 
-from mmplat.artifacts import Results, only_writer, read_json
+from mmplat.artifacts import Results, only_writer, read_json, write_json
 from mmplat.errors import Busy
+from mmplat.ids import content_id
+from mmplat.owners import owner_of
 from mmplat.records import MetricRecord, RunRecord
-from mmplat.tracking import mirror, prepare, tracking_uri
-from mmplat.tracking.mirror import clean, metric_name
+from mmplat.tracking import enqueue, mirror, mirror_trainings, prepare, queued, settle, takes_over, tracking_uri
+from mmplat.tracking.mirror import _content, clean, metric_name
 from mmplat.tracking.ready import client
 
 pytestmark = pytest.mark.slow  # MLflow's import and the first use of its store
@@ -199,3 +203,112 @@ def test_the_mirror_lies_beside_the_store_unless_the_environment_says_otherwise(
     assert tracking_uri(Results(tmp_path)) == f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking_uri(Results(tmp_path)) == "http://127.0.0.1:5000"
+
+
+# Several results folders, one MLflow
+
+
+@pytest.fixture
+def shared(tracked: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Results, Results]:
+    """Two folders that mirror to an MLflow which is neither's own."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(tracked))
+    return Results(tmp_path / "anna"), Results(tmp_path / "ben")
+
+
+def unmark(results: Results, campaign: str) -> None:
+    """As an earlier version left it. MLflow deletes no tag of an experiment, so its database is asked."""
+    mlflow = client(tracking_uri(results))
+    experiment = mlflow.get_experiment_by_name(campaign)
+    assert experiment is not None
+    for run in mlflow.search_runs([experiment.experiment_id]):
+        mlflow.delete_tag(run.info.run_id, "mmplat.origin")
+    with closing(sqlite3.connect(tracking_uri(results).removeprefix("sqlite:///"))) as connection:
+        connection.execute(
+            "DELETE FROM experiment_tags WHERE experiment_id = ? AND key LIKE 'mmplat.origin%'",
+            [experiment.experiment_id],
+        )
+        connection.commit()
+
+
+def test_an_experiment_of_another_results_folder_is_left_alone(shared: tuple[Results, Results]) -> None:
+    anna, ben = shared
+    mirror(anna, "theirs", runs_of("theirs", ["naive", "vdd-unk"]), metrics_of)
+    refused = mirror(ben, "theirs", runs_of("theirs", ["naive"], "r2"), metrics_of)
+    assert (refused.refused, refused.written, refused.removed) == (True, 0, 0)
+    assert refused.warning is not None
+    assert owner_of(anna).id in refused.warning
+    assert "`mmplat publish theirs --take-over`" in refused.warning
+    assert len(mirrored(anna, "theirs")) == 2
+    taken = mirror(ben, "theirs", runs_of("theirs", ["naive"], "r2"), metrics_of, take_over=True)
+    assert (taken.written, taken.removed, taken.warning) == (1, 2, None)
+    assert mirror(anna, "theirs", runs_of("theirs", ["naive"]), metrics_of).refused
+
+
+def test_an_experiment_of_an_earlier_version_is_of_who_has_its_runs(shared: tuple[Results, Results]) -> None:
+    anna, ben = shared
+    mirror(anna, "old", runs_of("old", ["naive", "vdd-unk"]), metrics_of)
+    unmark(anna, "old")
+    refused = mirror(ben, "old", runs_of("old", ["naive"]), metrics_of)
+    assert refused.refused
+    assert "with 1 runs that are not in this results folder" in str(refused.warning)
+    adopted = mirror(anna, "old", runs_of("old", ["naive", "vdd-unk", "broken"]), metrics_of)
+    assert (adopted.written, adopted.present, adopted.removed, adopted.warning) == (1, 2, 0, None)
+    assert mirror(ben, "old", runs_of("old", ["naive", "vdd-unk"]), metrics_of).refused
+    assert mirror(anna, "old", runs_of("old", ["naive"]), metrics_of).removed == 2
+
+
+def test_in_the_folders_own_mlflow_what_has_no_mark_is_its_own(tracked: Results) -> None:
+    mirror(tracked, "mine", runs_of("mine", ["naive", "vdd-unk"]), metrics_of)
+    unmark(tracked, "mine")
+    assert mirror(tracked, "mine", runs_of("mine", ["broken"]), metrics_of).removed == 2
+
+
+def test_a_digest_that_a_record_lacks_changes_nothing_in_mlflow(tracked: Results) -> None:
+    run = runs_of("digest", ["naive"])[0]
+    old = {
+        name: value for name, value in run.model_dump(mode="json").items() if name not in ("seconds", "evidence_digest")
+    }
+    assert _content(run) == content_id(old)
+    assert _content(run.model_copy(update={"evidence_digest": "d"})) != _content(run)
+
+
+def test_a_training_of_another_folder_is_left_alone(shared: tuple[Results, Results]) -> None:
+    """The same training ends in other weights on another device: each folder keeps its run."""
+    for results, weights in zip(shared, ("w1", "w2"), strict=True):
+        card = {"key": "k", "weights": weights, "parent": {"name": "tiny"}, "model": "m", "recipe": {}}
+        write_json(results.trained("k") / "card.json", card)
+        (results.trained("k") / "losses.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
+    for results in (*shared, *shared):
+        assert mirror_trainings(results, ["k"]) is None
+    mlflow = client(tracking_uri(shared[0]))
+    experiment = mlflow.get_experiment_by_name("mmplat trainings")
+    assert experiment is not None
+    found = mlflow.search_runs([experiment.experiment_id])
+    assert sorted(run.data.tags["mmplat.weights"] for run in found) == ["w1", "w2"]
+
+
+def test_a_refused_campaign_stays_queued_and_keeps_no_other_from_mlflow(
+    shared: tuple[Results, Results], mmplat: Any
+) -> None:
+    anna, ben = shared
+    mirror(anna, "clash", runs_of("clash", ["naive"]), metrics_of)
+    for name in ("clash", "free"):
+        write_campaign(
+            ben, name, models=("tiny",), suites=("world-facts",), decodings=("greedy",), methods=("vdd-unk",)
+        )
+    said = mmplat("publish", "--results", str(ben.root))
+    assert (said.code, said.err.count("warning:")) == (0, 1)
+    assert "free: MLflow: 1 written" in said.err
+    assert list(queued(ben)) == ["clash"]
+    assert len(mirrored(anna, "clash")) == 1
+    taken = mmplat("publish", "clash", "--take-over", "--results", str(ben.root))
+    assert "clash: MLflow: 1 written, 0 there before, 1 others removed" in taken.err
+    assert queued(ben) == {}
+
+
+def test_a_take_over_that_mlflow_could_not_take_yet_is_remembered(results: Results) -> None:
+    enqueue(results, "demo", "c1", take_over=True)
+    enqueue(results, "demo", "c2")
+    assert takes_over(results, "demo")
+    settle(results, "demo", "c2")
+    assert not takes_over(results, "demo")

@@ -72,6 +72,33 @@ def test_a_host_that_does_not_answer_is_told_from_a_file(monkeypatch: pytest.Mon
         assert "hunter2" not in reason
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://lab:hun@ter2@127.0.0.1:9",
+        "http://lab:hun/ter2@127.0.0.1:9",
+        "http://lab:hun?ter2@127.0.0.1:9",
+        "http://lab:hun#ter2@127.0.0.1:9",
+        "http://lab:hun%ter2@127.0.0.1:9",
+        "postgresql+psycopg://lab:hun@ter2@127.0.0.1:9/mlflow",
+        "postgresql+psycopg://127.0.0.1:9/mlflow?password=hun%40ter2",
+        "http://lab:hunter2@127.0.0.1:notaport",
+        "http://lab:hunter2@[::1",
+    ],
+)
+def test_no_warning_shows_a_part_of_a_password(
+    demo: Results, mmplat: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for words in (("publish",), ("tracking", "send"), ("tracking", "prepare")):
+        said = mmplat(*words, "--results", str(demo.root))
+        assert "warning:" in said.err
+        shown = said.err + (demo.tracking_ready.read_text() if demo.tracking_ready.exists() else "")
+        assert "hun" not in shown
+        assert "ter2" not in shown
+    assert list(tracking.queued(demo)) == ["demo"]
+
+
 def test_a_dead_server_delays_no_publish_and_what_it_lacks_is_queued(
     demo: Results, mmplat: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,15 @@ def suite_of_pair(wildcards):
     return prepared(PLAN.pair(wildcards.model, wildcards.suite).suite)
 
 
+def all_asked(wildcards):
+    return [RESULTS.batch_done(job.key) for job in PLAN.jobs]
+
+
+def all_judged(wildcards):
+    names = ((pair.model.name, pair.suite.name) for pair in PLAN.pairs if pair.judge)
+    return [RESULTS.judged(NAME, *pair) for pair in names]
+
+
 def all_decided(wildcards):
     names = ((pair.model.name, pair.suite.name) for pair in PLAN.pairs)
     return [RESULTS.decided(NAME, *pair) / "decided.json" for pair in names]

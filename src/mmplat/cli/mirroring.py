@@ -17,12 +17,13 @@ PATIENCE_S = 10.0
 """What a publish gives to an MLflow server in all; `tracking send` waits as long as it takes."""
 
 
-def enqueue(results: Results, campaign: str) -> None:
+def enqueue(results: Results, campaign: str, *, take_over: bool = False) -> None:
     from mmplat import store, tracking
     from mmplat.ids import content_id
 
     folders = store.decided_folders(results, campaign)
-    tracking.enqueue(results, campaign, content_id([folder.fingerprint for folder in folders]))
+    content = content_id([folder.fingerprint for folder in folders])
+    tracking.enqueue(results, campaign, content, take_over=take_over)
 
 
 def send_queued(results: Results, *, patience_s: float | None = None) -> dict[str, Mirrored]:
@@ -39,10 +40,15 @@ def send_queued(results: Results, *, patience_s: float | None = None) -> dict[st
             continue
         if mirrored.warning:
             typer.echo(f"warning: {campaign}: {mirrored.warning}", err=True)
+            if mirrored.refused:
+                continue
             break
         _send_trainings(results, campaign)
         tracking.settle(results, campaign, content)
-        typer.echo(f"{campaign}: MLflow: {mirrored.written} written, {mirrored.present} there before", err=True)
+        removed = f", {mirrored.removed} others removed" if mirrored.removed else ""
+        typer.echo(
+            f"{campaign}: MLflow: {mirrored.written} written, {mirrored.present} there before{removed}", err=True
+        )
     return done
 
 
@@ -58,6 +64,7 @@ def _send(results: Results, campaign: str, patience_s: float | None) -> Mirrored
             campaign,
             runs,
             lambda missing: _metrics(folders, missing),
+            take_over=tracking.takes_over(results, campaign),
             patience_s=patience_s,
             advance=advance,
         )

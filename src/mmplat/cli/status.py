@@ -58,6 +58,9 @@ def _lines(state: Progress) -> Iterator[str]:
     yield from _batches(state.with_status("stopped"), state, _stopped)
     yield f"samples  {len(state.failures)} could not be asked"
     yield from (f"         {line}" for line in state.failures[:SHOWN])
+    if state.unjudged:
+        yield f"judged   {len(state.unjudged)} samples could not be"
+        yield from (f"         {line}" for line in state.unjudged[:SHOWN])
 
 
 def _other_counts(state: Progress) -> list[str]:

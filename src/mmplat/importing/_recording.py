@@ -226,7 +226,8 @@ def _merged(path: Path, table: pl.DataFrame, others: list[str]) -> pl.DataFrame:
     if not path.exists():
         return table
     kept = pl.read_parquet(path.read_bytes()).filter(pl.col("run_id").is_in(others))
-    return pl.concat([kept.select(table.columns), table])
+    # A file of an earlier version lacks columns.
+    return pl.concat([kept, table], how="diagonal_relaxed").select(table.columns)
 
 
 def _beside(path: Path, table: pl.DataFrame) -> pl.DataFrame:

@@ -73,7 +73,8 @@ def _row(state: Progress) -> dict[str, Any]:
         "campaign": state.campaign, "state": _in_a_word(state), "batches": len(state.batches),
         **{name: counts[name] for name in get_args(BatchStatus)}, "pairs": state.pairs, "decided": state.decided,
         "rows_done": state.rows_done, "rows_total": state.rows_total, "rows_per_s": state.rows_per_s,
-        "expected_end": state.expected_end, "failures": len(state.failures), "note": None if state.fine else state.verdict,
+        "expected_end": state.expected_end, "failures": len(state.failures) + len(state.unjudged),
+        "note": None if state.fine else state.verdict,
     }  # fmt: skip
 
 
@@ -105,8 +106,9 @@ def _batch(batch: BatchState) -> dict[str, Any]:
 
 
 def failures(results: Results, campaign: str) -> list[str]:
-    """One line per sample that could not be asked."""
-    return list(_state(results, results.plan(campaign)).failures)
+    """One line per sample that could not be asked, and per sample that could not be judged."""
+    state = _state(results, results.plan(campaign))
+    return [*state.failures, *state.unjudged]
 
 
 def costs(results: Results, campaign: str) -> pl.DataFrame:

@@ -18,7 +18,8 @@ UNPARSED = "unparsed"
 
 CAMPAIGNS = {
     "campaign": "VARCHAR", "cells": "BIGINT", "planned": "BIGINT", "skipped": "JSON", "forwards": "BIGINT",
-    "forwards_cell_by_cell": "BIGINT", "grid": "JSON", "grid_text": "VARCHAR",
+    "forwards_cell_by_cell": "BIGINT", "grid": "JSON", "grid_text": "VARCHAR", "origin_folder": "VARCHAR",
+    "origin_user": "VARCHAR", "origin_host": "VARCHAR", "origin_made": "VARCHAR",
 }  # fmt: skip
 MODELS = {"campaign": "VARCHAR", "model": "VARCHAR", "key": "VARCHAR", "identity": "JSON"}
 SUITES = {
@@ -30,7 +31,7 @@ RUNS = {
     "method": "VARCHAR", "seed": "BIGINT", "origin": "VARCHAR", "status": "VARCHAR", "error": "VARCHAR", "n": "BIGINT",
     "n_failed": "BIGINT", "n_near_ties": "BIGINT", "forward_passes": "BIGINT", "seconds": "DOUBLE",
     "device": "VARCHAR", "dtype": "VARCHAR", "git_revision": "VARCHAR", "git_dirty": "BOOLEAN", "model_key": "VARCHAR",
-    "suite_key": "VARCHAR", "evidence_key": "VARCHAR", "settings": "JSON", "versions": "JSON",
+    "suite_key": "VARCHAR", "evidence_key": "VARCHAR", "evidence_digest": "VARCHAR", "settings": "JSON", "versions": "JSON",
 }  # fmt: skip
 METRICS = {
     "run_id": "VARCHAR", "metric": "VARCHAR", "subset": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE",

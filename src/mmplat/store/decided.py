@@ -100,6 +100,18 @@ def decided_folders(results: Results, campaign: str) -> list[DecidedFolder]:
     ]
 
 
+def undecided(results: Results, campaign: str) -> list[str]:
+    """The pairs of the campaign's plan that are not decided yet, by name; none where the folder has no such campaign."""
+    path = results.plan(campaign)
+    plan = read_json(path, made_by="mmplat plan --write") if path.exists() else {}
+    pairs = [(str(pair["model"]), str(pair["suite"])) for pair in plan.get("pairs", ())]
+    return [
+        f"{model} × {suite}"
+        for model, suite in pairs
+        if not (results.decided(campaign, model, suite) / "decided.json").exists()
+    ]
+
+
 def _decided_folder(marker: Path, campaign: str, guest: bool) -> DecidedFolder:
     made_by = "mmplat decide"
     found = read_json(marker, made_by=made_by)

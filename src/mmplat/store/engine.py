@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from mmplat.artifacts import Results
 from mmplat.errors import StoreError
+from mmplat.urls import masked, scrubbed, unclear
 
 BUSY_TIMEOUT_S = 60  # how long a publisher waits for another one; a publish of 10,000 runs takes some seconds
 CONNECT_TIMEOUT_S = 10  # libpq would wait for a silent server for minutes
@@ -24,6 +25,8 @@ def store_url(results: Results, url: str | None = None) -> URL:
     text = url or os.environ.get("MMPLAT_STORE_URL")
     if not text:
         return URL.create("sqlite", database=str(results.store.resolve()))
+    if reason := unclear(text, signs="?"):  # SQLAlchemy reads the others as they stand
+        raise StoreError(f"MMPLAT_STORE_URL cannot be read: {reason}")
     try:
         return make_url(text)
     except (ArgumentError, ValueError):
@@ -36,22 +39,13 @@ def store_url(results: Results, url: str | None = None) -> URL:
 
 def hidden(url: URL) -> str:
     """The URL as a message may show it: a password may stand before the host, or among the parameters."""
-    secret = {name: "***" for name in url.query if "password" in name}
-    return url.update_query_dict(secret).render_as_string(hide_password=True)
-
-
-def without_password(text: str, url: URL) -> str:
-    """What a database says, as a message may show it."""
-    passwords = [str(url.password or ""), *(str(value) for name, value in url.query.items() if "password" in name)]
-    for password in filter(None, passwords):
-        text = text.replace(password, "***").replace(quote(password, safe=""), "***")
-    return text
+    return masked(url.render_as_string(hide_password=False))
 
 
 def reason_of(error: SQLAlchemyError, url: URL) -> str:
     """Why the database refused, in one line without a password."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return without_password(lines[0] if lines else type(error).__name__, url)
+    return scrubbed(lines[0] if lines else type(error).__name__, url.render_as_string(hide_password=False))
 
 
 def engine_of(url: URL, *, reads_only: bool = False, foreign_keys: bool = True) -> Engine:

@@ -60,6 +60,12 @@ class Campaign(Base):
     forwards: Mapped[int | None]
     """None while a suite without a fixed size is not prepared."""
     forwards_cell_by_cell: Mapped[int | None]
+    origin_folder: Mapped[str | None]
+    """Id of the results folder that published it (`mmplat.owners`); None: a version that kept none did."""
+    origin_user: Mapped[str | None]
+    origin_host: Mapped[str | None]
+    origin_made: Mapped[str | None]
+    """When that folder got its id, in UTC."""
 
 
 class Decided(Base):
@@ -139,6 +145,7 @@ class Run(Base):
     model_key: Mapped[str]
     suite_key: Mapped[str]
     evidence_key: Mapped[str]
+    evidence_digest: Mapped[str | None]
     settings: Mapped[dict[str, Any]]
     versions: Mapped[dict[str, Any]]
 

@@ -4,8 +4,18 @@ A mirror and never more: nothing reads it back, and when it fails, the campaign 
 """
 
 from mmplat.tracking.mirror import Mirrored, mirror
-from mmplat.tracking.queue import enqueue, queued, settle
+from mmplat.tracking.queue import enqueue, queued, settle, takes_over
 from mmplat.tracking.ready import prepare, tracking_uri
 from mmplat.tracking.trainings import mirror_trainings
 
-__all__ = ["Mirrored", "enqueue", "mirror", "mirror_trainings", "prepare", "queued", "settle", "tracking_uri"]
+__all__ = [
+    "Mirrored",
+    "enqueue",
+    "mirror",
+    "mirror_trainings",
+    "prepare",
+    "queued",
+    "settle",
+    "takes_over",
+    "tracking_uri",
+]

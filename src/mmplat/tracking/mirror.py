@@ -2,6 +2,9 @@
 
 A run of MLflow counts as written when it is terminated and carries our run id and the content of our record; one that a
 killed publish left behind, or whose record has changed since (samples that had failed were asked again), is replaced.
+
+Several results folders may share one MLflow. An experiment and its runs carry the id of the folder that made them, and what is of
+another folder is left alone.
 """
 
 from __future__ import annotations
@@ -10,14 +13,25 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmplat.artifacts import Results, only_writer
+from mmplat.errors import ForeignCampaign
 from mmplat.ids import content_id
+from mmplat.owners import Owner, owner_of
 from mmplat.records import MetricRecord, RunRecord
-from mmplat.tracking.ready import client, hidden_uri, is_server, reason_of, silent, tracking_uri, wait_until_ready
+from mmplat.tracking.ready import (
+    client,
+    hidden_uri,
+    is_own_file,
+    is_server,
+    reason_of,
+    silent,
+    tracking_uri,
+    wait_until_ready,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Param, Run
@@ -25,6 +39,8 @@ if TYPE_CHECKING:
 
 RUN_ID = "mmplat.run_id"
 CONTENT = "mmplat.content"
+ORIGIN = "mmplat.origin"
+"""Id of the results folder that an experiment or a run is of."""
 TEXT_LIMIT = 500  # characters of a parameter or tag; back ends differ, all take this
 NAME_LIMIT = 250
 BATCH_LIMIT = 1000  # metrics per log_batch call, MLflow's own limit
@@ -44,6 +60,8 @@ class Mirrored:
     left: int = 0
     """Runs that wait for the next time, because the server took too long."""
     warning: str | None = None
+    refused: bool = False
+    """The warning is of this campaign alone: its experiment is another results folder's."""
 
 
 def mirror(
@@ -52,13 +70,15 @@ def mirror(
     runs: Sequence[RunRecord],
     metrics_of: MetricsOf,
     *,
+    take_over: bool = False,
     patience_s: float | None = None,
     advance: Advance = lambda n: None,
 ) -> Mirrored:
     """Brings the campaign's experiment to `runs`; never raises, a publish must not fail for its mirror.
 
-    `metrics_of` is asked once, for the runs that are missing, so that a repeated publish reads nothing. A server gets
-    `patience_s` seconds in all; what it has not taken by then is left for the next time.
+    An experiment that is another results folder's is left alone, unless it is to be taken over. `metrics_of` is asked once,
+    for the runs that are missing, so that a repeated publish reads nothing. A server gets `patience_s` seconds in all; what it
+    has not taken by then is left for the next time.
     """
     uri = tracking_uri(results)
     patient = patience_s is None or not is_server(uri)
@@ -69,7 +89,10 @@ def mirror(
             return Mirrored(uri=hidden_uri(uri), warning=_warning(missing_store))
         # Two publishers of one campaign would both find the same runs missing.
         with only_writer(results.mirror_lock(campaign), what=f"The MLflow mirror of {campaign}"):
-            return _mirror(client(uri), uri, campaign, runs, metrics_of, deadline, advance)
+            ours = Ours(client(uri), uri, owner_of(results), is_own_file(results, uri), take_over)
+            return _mirror(ours, campaign, runs, metrics_of, deadline, advance)
+    except ForeignCampaign as refusal:
+        return Mirrored(uri=hidden_uri(uri), warning=f"MLflow at {hidden_uri(uri)}: {refusal}", refused=True)
     except Exception as error:  # whatever MLflow, its back end or the network raise
         return Mirrored(uri=hidden_uri(uri), warning=_warning(reason_of(error, uri)))
 
@@ -81,20 +104,37 @@ def _warning(reason: str) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """An MLflow, and what of it is this results folder's."""
+
+    mlflow: MlflowClient
+    uri: str
+    owner: Owner
+    is_own_file: bool
+    """Nobody else publishes there: what has no mark is ours."""
+    take_over: bool
+    """What is another folder's is to be replaced."""
+
+    def may_replace(self, run: Run) -> bool:
+        """A run in an experiment of ours."""
+        return self.take_over or run.data.tags.get(ORIGIN, self.owner.id) == self.owner.id
+
+
 def _mirror(
-    mlflow: MlflowClient,
-    uri: str,
+    ours: Ours,
     campaign: str,
     runs: Sequence[RunRecord],
     metrics_of: MetricsOf,
     deadline: float,
     advance: Advance,
 ) -> Mirrored:
-    experiment = experiment_of(mlflow, campaign)
+    mlflow = ours.mlflow
     wanted = {run.run_id: _content(run) for run in runs}
+    experiment = _claimed(ours, campaign, wanted)
     present: set[str] = set()
     removed = 0
-    for found in _existing(mlflow, experiment):
+    for found in filter(ours.may_replace, _existing(mlflow, experiment)):
         tags, whole = found.data.tags, found.info.status in ("FINISHED", "FAILED")
         run_id = tags[RUN_ID]
         if whole and run_id not in present and tags.get(CONTENT) == wanted.get(run_id, "superseded"):
@@ -109,21 +149,50 @@ def _mirror(
     for run in missing:
         if time.monotonic() > deadline:
             break
-        _write(mlflow, experiment, run, metrics.get(run.run_id, ()))
+        _write(mlflow, experiment, ours.owner, run, metrics.get(run.run_id, ()))
         written += 1
         advance(1)
     left = len(missing) - written
     slow = _warning(f"the server is slow, and {left} runs are left") if left else None
-    return Mirrored(hidden_uri(uri), written, len(present), removed, left, slow)
+    return Mirrored(hidden_uri(ours.uri), written, len(present), removed, left, slow)
 
 
-def experiment_of(mlflow: MlflowClient, campaign: str) -> str:
+def _claimed(ours: Ours, campaign: str, wanted: Collection[str]) -> str:
+    """The campaign's experiment, made where there is none and marked as ours; that of another results folder is refused.
+
+    One of an earlier version has no mark. It is ours where the whole MLflow is, or where each of its runs is one that we
+    publish; else nothing says whose its runs are, and replacing them could take them from somebody.
+    """
+    mlflow, owner = ours.mlflow, ours.owner
     found = mlflow.get_experiment_by_name(campaign)
     if found is None:
-        return str(mlflow.create_experiment(campaign, tags={"mmplat.campaign": campaign}))
+        return str(mlflow.create_experiment(campaign, tags={"mmplat.campaign": campaign, **_mark(owner)}))
+    experiment, whose = str(found.experiment_id), found.tags.get(ORIGIN)
+    if whose not in (None, owner.id) and not ours.take_over:
+        who = f"made by {found.tags.get(f'{ORIGIN}_user')} on {found.tags.get(f'{ORIGIN}_host')}"
+        raise ForeignCampaign(_refusal(campaign, f"of results folder {whose} ({who})", owner))
     if found.lifecycle_stage == "deleted":  # by a person in the UI; its name stays taken
-        mlflow.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+        mlflow.restore_experiment(experiment)
+    if whose is None and not (ours.is_own_file or ours.take_over):
+        others = [run for run in _existing(mlflow, experiment) if run.data.tags[RUN_ID] not in wanted]
+        if others:
+            reason = f"of an earlier version of mmplat, with {len(others)} runs that are not in this results folder"
+            raise ForeignCampaign(_refusal(campaign, reason, owner))
+    if whose != owner.id:
+        for name, value in _mark(owner).items():
+            mlflow.set_experiment_tag(experiment, name, value)
+    return experiment
+
+
+def _mark(owner: Owner) -> dict[str, str]:
+    return {ORIGIN: owner.id, f"{ORIGIN}_user": owner.user, f"{ORIGIN}_host": owner.host}
+
+
+def _refusal(campaign: str, whose: str, owner: Owner) -> str:
+    return (
+        f"experiment {campaign!r} is {whose}. This is {owner}, and it changed nothing there; the campaign stays queued. To keep "
+        f"both, give the grid here another `campaign`. To replace what is there: `mmplat publish {campaign} --take-over`."
+    )
 
 
 def _existing(mlflow: MlflowClient, experiment: str) -> list[Run]:
@@ -138,9 +207,11 @@ def _existing(mlflow: MlflowClient, experiment: str) -> list[Run]:
             return runs
 
 
-def _write(mlflow: MlflowClient, experiment: str, run: RunRecord, metrics: Iterable[MetricRecord]) -> None:
+def _write(
+    mlflow: MlflowClient, experiment: str, owner: Owner, run: RunRecord, metrics: Iterable[MetricRecord]
+) -> None:
     name = f"{run.model}/{run.suite}/{run.decoding}/{run.method}"
-    created = mlflow.create_run(experiment, run_name=name, tags=_tags(run))
+    created = mlflow.create_run(experiment, run_name=name, tags={**_tags(run), ORIGIN: owner.id})
     points, params = _points(metrics), _params(run)
     while points or params:
         batch, points = points[: BATCH_LIMIT - 100], points[BATCH_LIMIT - 100 :]
@@ -160,7 +231,8 @@ def _tags(run: RunRecord) -> dict[str, str]:
 
 def _content(run: RunRecord) -> str:
     """Identity of the record but for its seconds: deciding the same again takes another time and says nothing new."""
-    return content_id(run.model_dump(mode="json", exclude={"seconds"}))
+    later = {"evidence_digest"} if run.evidence_digest is None else set()  # what earlier versions wrote stays as it is
+    return content_id(run.model_dump(mode="json", exclude={"seconds"} | later))
 
 
 def _params(run: RunRecord) -> list[Param]:

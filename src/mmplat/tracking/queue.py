@@ -15,11 +15,21 @@ from mmplat.errors import ArtifactError
 MADE_BY = "mmplat publish"
 
 
-def enqueue(results: Results, campaign: str, content: str) -> None:
-    """Notes that the campaign, whose published files have this content, is to be sent."""
+def enqueue(results: Results, campaign: str, content: str, *, take_over: bool = False) -> None:
+    """Notes that the campaign, whose published files have this content, is to be sent.
+
+    With `take_over` it takes the place of another results folder's campaign, also when MLflow takes it only later.
+    """
     path = results.mirror_queue(campaign)
-    if _entry(path).get("content") != content:
-        write_json(path, {"campaign": campaign, "content": content})
+    entry = _entry(path)
+    wanted = {"campaign": campaign, "content": content, "take_over": take_over or takes_over(results, campaign)}
+    if entry != wanted:
+        write_json(path, wanted)
+
+
+def takes_over(results: Results, campaign: str) -> bool:
+    """Whether the queued campaign takes the place of another results folder's."""
+    return bool(_entry(results.mirror_queue(campaign)).get("take_over", False))
 
 
 def queued(results: Results) -> dict[str, str]:

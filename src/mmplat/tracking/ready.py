@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mmplat.artifacts import Results, make_database_file, only_writer, read_json, write_json
-from mmplat.errors import ArtifactError, Busy
+from mmplat.errors import ArtifactError, Busy, MmplatError, TrackingError
+from mmplat.urls import masked, scrubbed, unclear
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -33,13 +34,18 @@ def tracking_uri(results: Results) -> str:
 
 def hidden_uri(uri: str) -> str:
     """The URI as a message may show it."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    return masked(uri)
 
-    try:
-        return make_url(uri).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
-        return uri if "@" not in uri else "the URI in MLFLOW_TRACKING_URI"
+
+def is_own_file(results: Results, uri: str) -> bool:
+    """Whether the MLflow store is the file beside this folder's own SQL store."""
+    return uri == f"sqlite:///{results.tracking.resolve()}"
+
+
+def unreadable(uri: str) -> str | None:
+    """Why a URI cannot be used, without repeating it; None: it can."""
+    reason = unclear(uri)
+    return f"MLFLOW_TRACKING_URI cannot be read: {reason}" if reason else None
 
 
 def prepare(results: Results) -> dict[str, Any]:
@@ -53,6 +59,8 @@ def prepare(results: Results) -> dict[str, Any]:
             return dict(read_json(results.tracking_ready, made_by="mmplat tracking prepare"))
         started = time.monotonic()
         try:
+            if reason := unreadable(uri):
+                raise TrackingError(reason)
             if uri.startswith("sqlite:///"):
                 make_database_file(Path(uri.removeprefix("sqlite:///")))
             client(uri).search_experiments(max_results=1)
@@ -98,19 +106,21 @@ def is_server(uri: str) -> bool:
 
 
 def silent(uri: str) -> str | None:
-    """Why nobody takes connections where `uri` points, in one line; None: somebody does, or it is no server.
+    """Why nobody can be asked where `uri` points, in one line; None: somebody takes connections, or it is no server.
 
     Asked first, because MLflow's own clients try a dead database for minutes.
     """
-    parts = urlsplit(uri)
-    if not is_server(uri) or not parts.hostname:
-        return None
+    if reason := unreadable(uri):
+        return reason
     try:
+        parts = urlsplit(uri)
+        if not is_server(uri) or not parts.hostname:
+            return None
         port = parts.port or PORTS.get(parts.scheme.split("+")[0], 80)
         with socket.create_connection((parts.hostname, port), timeout=KNOCK_S):
             return None
     except (OSError, ValueError) as error:
-        return f"{hidden_uri(uri)} does not answer ({error})"
+        return f"{hidden_uri(uri)} does not answer ({scrubbed(str(error), uri)})"
 
 
 def client(uri: str) -> MlflowClient:
@@ -134,8 +144,10 @@ def reason_of(error: Exception, uri: str) -> str:
     """Why MLflow failed, in one line without a password."""
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "mlflow":
         return INSTALL
+    if isinstance(error, MmplatError):
+        return str(error)
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}".replace(uri, hidden_uri(uri))[:500]
+    return scrubbed(f"{type(error).__name__}: {lines[0]}", uri)[:500]
 
 
 def _let_readers_in(uri: str) -> None:

@@ -1,6 +1,7 @@
 """Trainings → MLflow: a run each in one experiment, its recipe as parameters and its losses as curves.
 
 A run is whole when it is terminated and names the training's key and weights; a training that a grid has twice is there once.
+Results folders share the experiment: each takes away runs of its own alone.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmplat.artifacts import Results, only_writer, read_json
-from mmplat.tracking.mirror import BATCH_LIMIT, NAME_LIMIT, clean, experiment_of, flattened, shortened
-from mmplat.tracking.ready import client, reason_of, silent, tracking_uri, wait_until_ready
+from mmplat.owners import owner_of
+from mmplat.tracking.mirror import BATCH_LIMIT, NAME_LIMIT, ORIGIN, clean, flattened, shortened
+from mmplat.tracking.ready import client, is_own_file, reason_of, silent, tracking_uri, wait_until_ready
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -34,10 +36,11 @@ def mirror_trainings(results: Results, keys: Iterable[str]) -> str | None:
             return missing
         with only_writer(results.mirror_lock(EXPERIMENT), what="The MLflow mirror of trainings"):
             mlflow = client(uri)
-            experiment = experiment_of(mlflow, EXPERIMENT)
+            experiment, folder = _experiment(mlflow), owner_of(results).id
+            unmarked = folder if is_own_file(results, uri) else "unknown"  # runs of earlier versions
             for card in cards:
-                if not _is_there(mlflow, experiment, card):
-                    _write(mlflow, experiment, card, list(_points(results, card["key"])))
+                if not _is_there(mlflow, experiment, card, folder, unmarked):
+                    _write(mlflow, experiment, folder, card, list(_points(results, card["key"])))
     except Exception as error:  # whatever MLflow, its back end or the network raise
         return reason_of(error, uri)
     return None
@@ -47,22 +50,31 @@ def _card(results: Results, key: str) -> dict[str, Any]:
     return dict(read_json(results.trained(key) / "card.json", made_by="mmplat train"))
 
 
-def _is_there(mlflow: MlflowClient, experiment: str, card: dict[str, Any]) -> bool:
-    """A run that a killed publish left behind is taken away."""
+def _experiment(mlflow: MlflowClient) -> str:
+    found = mlflow.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        return str(mlflow.create_experiment(EXPERIMENT))
+    if found.lifecycle_stage == "deleted":  # by a person in the UI; its name stays taken
+        mlflow.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _is_there(mlflow: MlflowClient, experiment: str, card: dict[str, Any], folder: str, unmarked: str) -> bool:
+    """Whether anybody's run has these weights. One of this folder that a killed publish left behind is taken away."""
     there = False
     for run in mlflow.search_runs([experiment], f"tags.`{KEY}` = '{card['key']}'"):
         whole = run.info.status == "FINISHED" and run.data.tags.get(WEIGHTS) == card["weights"]
         if whole and not there:
             there = True
-        else:
+        elif run.data.tags.get(ORIGIN, unmarked) == folder:
             mlflow.delete_run(run.info.run_id)
     return there
 
 
-def _write(mlflow: MlflowClient, experiment: str, card: dict[str, Any], points: list[Metric]) -> None:
+def _write(mlflow: MlflowClient, experiment: str, folder: str, card: dict[str, Any], points: list[Metric]) -> None:
     from mlflow.entities import Param
 
-    tags = {KEY: card["key"], WEIGHTS: card["weights"], "mmplat.parent": card["parent"]["name"]}
+    tags = {ORIGIN: folder, KEY: card["key"], WEIGHTS: card["weights"], "mmplat.parent": card["parent"]["name"]}
     run = mlflow.create_run(experiment, run_name=card["model"][:NAME_LIMIT], tags=tags).info.run_id
     params = [Param(clean(name), shortened(value)) for name, value in flattened(card["recipe"])]
     while points or params:

@@ -49,11 +49,16 @@ class Settings(BaseModel):
     @classmethod
     def _plain_url(cls, url: str) -> str:
         """A URL is written into files and logs, so what could be a secret has no place in it."""
-        found = urlsplit(url)
-        if found.scheme not in ("http", "https") or not found.hostname:
-            raise ValueError("a URL such as https://api.openai.com/v1 or http://localhost:8000/v1 is needed")
-        if found.username or found.password or found.query or found.fragment:
+        # An @ behind the host is that of a password with a slash in it.
+        if "@" in url or "?" in url or "#" in url:
             raise ValueError("no user name, password or query belongs there: name a variable in `key_env`")
+        try:
+            found = urlsplit(url)
+            known = found.scheme in ("http", "https") and found.hostname and (found.port or 1)
+        except ValueError:  # it repeats what it could not read
+            known = False
+        if not known:
+            raise ValueError("a URL such as https://api.openai.com/v1 or http://localhost:8000/v1 is needed")
         return url.rstrip("/")
 
     @field_validator("key_env")
