@@ -5,6 +5,7 @@ This is the first of two walls. The dashboard also runs what passes in a process
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -75,10 +76,8 @@ def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> list[duckdb.Statem
         return connection.extract_statements(sql)
     except duckdb.Error:
         # DuckDB looks up a PRAGMA while it parses, in a transaction that a mistake leaves open.
-        try:
+        with contextlib.suppress(duckdb.TransactionException):
             connection.rollback()
-        except duckdb.TransactionException:
-            pass
         raise
 
 
