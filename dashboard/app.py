@@ -1,8 +1,9 @@
 """The frame around the pages: which pages there are, who may see them, errors in words, and what to do while there is nothing.
 
-`streamlit run dashboard/app.py` opens it. A page is a file below screens/ that reads through `shared.read` and `shared.look`
-alone; its docstring begins with its title. The folder is not called pages: Streamlit would run what it finds there without
-this frame, when the first reader of a fresh server asks for /grid.
+`python dashboard/serve.py` serves it. `streamlit run dashboard/app.py` would too, but without what `guard` keeps away.
+A page is a file below screens/ that reads through `shared.read` and `shared.look` alone; its docstring begins with its title.
+The folder is not called pages: Streamlit would run what it finds there without this frame, when the first reader of a fresh
+server asks for /grid.
 """
 
 import ast

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from guard import SameOrigin
+from starlette.middleware import Middleware
 from streamlit import config, logger
 
 APP = Path(__file__).with_name("app.py")
@@ -46,4 +48,4 @@ else:
     logger.set_log_level("ERROR")  # it would warn that there is no server yet
     warm()
     logger.set_log_level(config.get_option("logger.level").upper())
-app = st.App(str(APP))
+app = st.App(str(APP), middleware=[Middleware(SameOrigin)])

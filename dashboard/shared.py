@@ -24,12 +24,16 @@ import streamlit as st
 from mmplat import artifacts, leaderboard
 from mmplat.errors import ArtifactError, MmplatError, StoreError, UnknownName
 from mmplat.leaderboard import pages, stored
-from mmplat.leaderboard.querying import query_within
+from mmplat.leaderboard.console import Console
+from mmplat.leaderboard.console_process import Limits
+from mmplat.leaderboard.statements import QueryError
 
 Version = tuple[Any, ...]
 Read = Callable[..., Any]
 DEFECT = "This page has a defect."
-CONSOLE_MEMORY, CONSOLE_SECONDS, CONSOLE_ROWS = "1GB", 20.0, 10_000
+LIMITS = Limits()
+NOT_OF_FILES = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+"""What DuckDB says of our SQL and not of a file: where the results are still the same, the page has a defect."""
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
@@ -84,14 +88,25 @@ def _connection(version: Version) -> duckdb.DuckDBPyConnection:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _console(version: Version) -> duckdb.DuckDBPyConnection:
-    return leaderboard.connect(results(), memory=CONSOLE_MEMORY)
+def _console(root: str, store_url: str) -> Console:
+    return Console(results(), LIMITS)
+
+
+def prepare_to_ask() -> None:
+    """Where somebody is about to type SQL: the results are read for it meanwhile."""
+    root, store_url, version = _version()
+    _console(root, store_url).prepare(version)
 
 
 def ask(sql: str) -> pl.DataFrame:
-    """SQL that a reader types, within limits of time, memory and rows, on a connection that no page shares."""
-    with closing(_console(_version()).cursor()) as cursor:
-        return query_within(cursor, sql, seconds=CONSOLE_SECONDS, rows=CONSOLE_ROWS)
+    """SQL that a reader types, within LIMITS, in a process of its own: no page and no other reader shares anything with it."""
+    root, store_url, version = _version()
+    try:
+        return _console(root, store_url).ask(sql, version)
+    except QueryError as error:
+        if _version_now() == _version():
+            raise
+        raise QueryError(f"The results changed while they were read. Run the query again.\n{error}") from None
 
 
 def _version() -> Version:
@@ -266,12 +281,19 @@ def errors_in_words() -> Iterator[None]:
     except MmplatError as error:
         explain("This page cannot be shown.", str(error))
     except duckdb.Error as error:
+        if isinstance(error, NOT_OF_FILES) and _version_now() == _version():
+            _explain_defect(error)
+            return
         # Jobs replace files while pages read them; the next reading finds the new ones.
         _connection.clear()
         explain("The results changed or vanished while they were read. Reload this page.", str(error), "mmplat publish")
     except Exception as error:
-        logging.getLogger("mmplat.dashboard").exception("A page failed")
-        explain(DEFECT, f"{type(error).__name__}; its traceback is in the terminal that serves the dashboard.")
+        _explain_defect(error)
+
+
+def _explain_defect(error: Exception) -> None:
+    logging.getLogger("mmplat.dashboard").error("A page failed", exc_info=error)
+    explain(DEFECT, f"{type(error).__name__}; its traceback is in the terminal that serves the dashboard.")
 
 
 def explain(headline: str, message: str, command: str | None = None) -> None:

@@ -41,20 +41,27 @@ KINDS = {"bars": alt.Chart.mark_bar, "points": alt.Chart.mark_point, "line": alt
 
 
 def show() -> None:
-    example = st.selectbox("Example", [NOTHING, *EXAMPLES], key="example", on_change=take_example)
-    sql = shared.choose_text("Query", "sql", placeholder="FROM leaderboard LIMIT 10", lines=8)
-    st.button("Run", type="primary", shortcut="Ctrl+Enter")
+    shared.prepare_to_ask()
+    st.selectbox("Example", [NOTHING, *EXAMPLES], key="example", on_change=take_example)
+    # Whoever follows a link sees its query here. It runs after a click in this session, and never because of an address.
+    with st.form("query", border=False):
+        sql = shared.choose_text("Query", "sql", placeholder="FROM leaderboard LIMIT 10", lines=8)
+        is_asked = st.form_submit_button("Run", type="primary", shortcut="Ctrl+Enter")
+    limits = shared.LIMITS
     st.caption(
-        f"Read-only; no file outside the results; at most {shared.CONSOLE_SECONDS:.0f} s, {shared.CONSOLE_MEMORY} of memory and "
-        f"{shared.CONSOLE_ROWS:,} rows. The query is in the address, so a copied address asks it again."
+        f"Read-only; no file outside the results; at most {limits.seconds:g} s, {limits.memory_gb:g} GB of memory, "
+        f"{limits.rows:,} rows and {limits.answer_mb:g} MB. The query is in the address: a copied address brings it back, and "
+        "runs nothing before Run is pressed."
     )
-    if sql.strip():
-        answer(sql)
+    if is_asked and sql.strip():
+        st.session_state["answered"] = sql, answer_of(sql)
+    answered, answer = st.session_state.get("answered", ("", None))
+    if answer is not None and answered == sql:
+        tell(answer)
     with st.expander("Views, columns and macros", icon=":material/schema:"):
         st.dataframe(
             shared.read(schema), hide_index=True, column_config={"meaning": listing.words("meaning", width="large")}
         )
-    del example
 
 
 def take_example() -> None:
@@ -64,20 +71,26 @@ def take_example() -> None:
         st.session_state["choose sql"] = text
 
 
-def answer(sql: str) -> None:
+def answer_of(sql: str) -> pl.DataFrame | MmplatError:
     try:
-        rows = shared.ask(sql)
+        with st.spinner("Running"):
+            return shared.ask(sql)
     except MmplatError as error:
-        st.error("The query was not run.", icon=":material/error:")
-        st.text(str(error))
+        return error
+
+
+def tell(answer: pl.DataFrame | MmplatError) -> None:
+    if isinstance(answer, MmplatError):
+        st.error("The query was not answered.", icon=":material/error:")
+        st.code(str(answer), language=None)  # of one width: DuckDB points at the place with a sign below it
         return
-    if rows.is_empty():
+    if answer.is_empty():
         st.info("The query finds no row.")
         return
-    if rows.height == shared.CONSOLE_ROWS:
-        st.info(f"These are the first {shared.CONSOLE_ROWS:,} rows.")
-    listing.show(rows, "query")
-    draw(rows)
+    if answer.height == shared.LIMITS.rows:
+        st.info(f"These are the first {shared.LIMITS.rows:,} rows.")
+    listing.show(answer, "query")
+    draw(answer)
 
 
 def draw(rows: pl.DataFrame) -> None:

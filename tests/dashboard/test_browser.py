@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -82,6 +85,8 @@ def test_every_page_shows_its_charts_on_a_screen_and_on_a_phone(
     tab: Any, address: str, pictures: Path, name: str
 ) -> None:
     visit(tab, address + PAGES[name])
+    if name == "sql":
+        run_query(tab)
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 2200})
         tab.wait_for_selector(SHOWN)
@@ -197,20 +202,79 @@ def test_a_sample_stands_beside_itself_under_every_condition(tab: Any, address: 
     assert re.search(r"Sample, 1 to \d+|No sample is like this", tab.inner_text("body"))
 
 
+def run_query(tab: Any) -> None:
+    tab.get_by_role("button", name="Run").click()
+    tab.wait_for_selector(f"[data-testid=stAlert], {SHOWN}")
+    settle(tab)
+
+
+def type_query(tab: Any, sql: str) -> None:
+    tab.get_by_role("textbox", name="Query").fill(sql)
+
+
+def test_a_link_does_not_run_its_query_and_a_click_does(tab: Any, address: str, pictures: Path) -> None:
+    link = f"{address}/sql?{urlencode({'sql': 'SELECT 6 * 7 AS reckoned'})}"
+    visit(tab, link)
+    assert tab.get_by_role("textbox", name="Query").input_value() == "SELECT 6 * 7 AS reckoned"
+    assert tab.get_by_test_id("stDownloadButton").count() == 0
+    assert_no_error(tab)
+    tab.screenshot(path=str(pictures / "sql-link.png"))
+    run_query(tab)
+    tab.get_by_test_id("stDownloadButton").first.wait_for()
+    assert_no_error(tab)
+    visit(tab, f"{address}/sql?{urlencode({'sql': 'DROP VIEW runs'})}")  # another link needs another click
+    assert_no_error(tab)
+    assert tab.get_by_test_id("stDownloadButton").count() == 0
+
+
+def test_a_query_is_run_by_its_keys_with_what_stands_in_the_box(tab: Any, address: str, pictures: Path) -> None:
+    visit(tab, f"{address}/sql")
+    type_query(tab, "SELECT count(*) AS runs, 'typed' AS how FROM runs")
+    with new_address(tab):
+        tab.keyboard.press("Control+Enter")
+    tab.get_by_test_id("stDownloadButton").first.wait_for()
+    assert (in_address(tab, "sql") or "").startswith("SELECT count(*) AS runs")
+    assert_no_error(tab)
+    tab.screenshot(path=str(pictures / "sql-answer.png"))
+    type_query(tab, "SELECT 1 +")
+    run_query(tab)
+    tab.get_by_text("Parser Error").wait_for()
+    tab.screenshot(path=str(pictures / "sql-wrong.png"))
+
+
 def test_the_console_answers_and_refuses_what_is_no_reading_of_the_results(tab: Any, address: str) -> None:
     visit(tab, f"{address}/sql?sql=SELECT+count(*)+AS+runs+FROM+runs")
-    tab.wait_for_selector(SHOWN)
+    run_query(tab)
     assert_no_error(tab)
     for sql, reason in (
         ("DROP VIEW runs", "is not allowed"),
         ("FROM read_csv('/etc/passwd')", "reads the results and nothing else"),
-        ("SELECT nothing FROM runs", "nothing"),
+        ("SELECT nothing FROM runs", "LINE 1: SELECT nothing FROM runs"),
+        ("SELECT 1 FRM runs", "Parser Error"),
     ):
         visit(tab, f"{address}/sql?{urlencode({'sql': sql})}")
+        run_query(tab)
         text = tab.inner_text("body")
-        assert "The query was not run." in text
+        assert "The query was not answered." in text
         assert reason in text
+        assert "results changed" not in text
         assert tab.get_by_test_id("stException").count() == 0
+
+
+def test_no_page_of_another_origin_shows_the_dashboard_in_a_frame(chromium: Any, address: str, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(f"<iframe src='{address}/sql?sql=FROM+runs' width=900 height=600></iframe>")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        page = chromium.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"http://127.0.0.1:{other.server_port}/index.html")
+        page.wait_for_timeout(500)
+        assert [frame.url for frame in page.frames if frame.url.startswith(address)] == []
+        page.close()
+        other.shutdown()
+    assert any("frame" in text for text in said), said
 
 
 def test_a_run_that_is_not_there_is_answered_with_what_a_run_is_called(tab: Any, address: str) -> None:

@@ -64,6 +64,8 @@ def test_a_page_of_a_large_store_is_complete_and_stays_on_this_machine(
     tab.goto(large_address + PAGES[name])
     tab.wait_for_selector("[data-testid=stMain] h1", timeout=60_000)
     tab.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
+    if name == "sql":
+        tab.get_by_role("button", name="Run").click()
     if name in DRAWN:
         tab.wait_for_selector("[data-testid=stVegaLiteChart] :is(canvas, svg), [data-testid=stDataFrame] canvas")
     assert tab.locator("[data-testid=stException], [data-testid=stAlertContentError]").all_inner_texts() == []

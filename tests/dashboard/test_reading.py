@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from mmplat.artifacts import Results
 from mmplat.leaderboard import pages, profiles, progress, standings, stored
 from mmplat.leaderboard.contrasts import contrast, over_suites
 from mmplat.leaderboard.gains import gains
-from mmplat.leaderboard.querying import QueryError, query_within
 from mmplat.leaderboard.under_conditions import under_conditions
 
 METRIC = "expected_accuracy"
@@ -287,29 +285,3 @@ def test_a_record_of_a_firing_that_is_none_says_so_in_its_row(mine: Results, own
     fired(mine, "theirs", 1, "done").write_text("[]")
     (reason,) = progress.schedules(mine).filter(schedule="theirs")["reason"]
     assert "is no record of a firing" in reason
-
-
-def test_a_query_is_stopped_after_its_time(connection: Any) -> None:
-    began = time.perf_counter()
-    with pytest.raises(QueryError, match=r"stopped after 0\.5 s"):
-        query_within(
-            connection, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", seconds=0.5, rows=10
-        )
-    assert time.perf_counter() - began < 10
-    assert query_within(connection, "SELECT 1 AS one;  ", seconds=5, rows=10)["one"].to_list() == [1]
-
-
-def test_a_query_returns_its_first_rows_in_order(connection: Any) -> None:
-    found = query_within(connection, "SELECT range AS n FROM range(100000) ORDER BY n DESC -- all\n", seconds=5, rows=3)
-    assert found["n"].to_list() == [99999, 99998, 99997]
-
-
-def test_a_query_may_hold_no_more_than_the_memory_it_is_given(made: Results) -> None:
-    connection = leaderboard.connect(made, memory="64MB")
-    try:
-        with pytest.raises(QueryError, match=r"(?i)memory"):
-            query_within(connection, "SELECT list(range) FROM range(50000000)", seconds=30, rows=1)
-        with pytest.raises(QueryError):
-            query_within(connection, "SET memory_limit = '8GB'", seconds=5, rows=1)
-    finally:
-        connection.close()

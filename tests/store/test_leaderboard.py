@@ -207,6 +207,45 @@ WRITES = (
     "FROM checkpoint()",
     "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
     "FROM truncate_duckdb_logs()",
+    # What a comment before EXPLAIN hid: the rest of the text was taken for a comment, and ran.
+    "-- x\nEXPLAIN ANALYZE COPY (SELECT 1) TO '{root}/out.csv'",
+    "-- x\nEXPLAIN ANALYZE DELETE FROM store.runs",
+    "-- x\nEXPLAIN ANALYZE UPDATE store.runs SET n = 0",
+    "-- x\nEXPLAIN ANALYZE CREATE OR REPLACE VIEW leaderboard AS SELECT 1",
+    "-- x\nEXPLAIN ANALYZE FROM enable_logging(storage = 'file', storage_config = {{'path': '{root}/log'}})",
+    "/* x */ EXPLAIN /* y */ ANALYZE -- z\nDELETE FROM store.runs",
+    "/* /* x */ */EXPLAIN(ANALYZE, FORMAT json)DELETE FROM store.runs",
+    "EXPLAIN DELETE FROM store.runs",
+    "EXPLAIN ANALYSE DELETE FROM store.runs",
+    "EXPLAIN ANALYZE DELETE FROM store.runs WHERE run_id IN (SELECT run_id FROM (PIVOT runs ON seed USING count(*)))",
+    "EXPLAIN ANALYZE PREPARE one AS DELETE FROM store.runs",
+    "PREPARE one AS SELECT 1",
+    "EXECUTE one",
+    "EXPLAIN ANALYZE EXECUTE one",
+    "CREATE OR REPLACE TABLE store.runs AS PIVOT runs ON seed USING count(*)",
+    "COPY (PIVOT runs ON seed USING count(*)) TO '{root}/out.csv'",
+    "CREATE MACRO range(a) AS TABLE FROM enable_logging()",
+    "SET VARIABLE a = 1",
+    "RESET memory_limit",
+    "PRAGMA disable_optimizer",
+    "PRAGMA profiling_output = '{root}/out.json'",
+    "COMMENT ON VIEW runs IS 'x'",
+    "MERGE INTO store.runs USING store.runs AS other ON true WHEN MATCHED THEN DELETE",
+    "BEGIN",
+    "CHECKPOINT",
+    "VACUUM",
+    "SELECT 1; SELECT 2",
+    "FROM query('FROM runs')",
+    "FROM system.main.enable_logging()",
+    'DESCRIBE FROM "Enable_Logging"()',
+    "SUMMARIZE FROM enable_logging()",
+    "SELECT (SELECT count(*) FROM enable_logging()) FROM runs LIMIT (SELECT 1 FROM enable_logging())",
+    "SELECT sum(n) OVER w FROM runs WINDOW w AS (ORDER BY (SELECT 1 FROM enable_logging()))",
+    "FROM runs, LATERAL (FROM enable_logging())",
+    "FROM (PIVOT (FROM enable_logging()) ON a USING count(*))",
+    "PIVOT runs ON seed USING count(*); PIVOT runs ON seed USING count(*)",
+    "SELECT 1; PIVOT runs ON seed USING count(*)",
+    "SELECT 1\0; DELETE FROM store.runs",
 )
 
 
@@ -255,11 +294,33 @@ def test_the_configuration_is_locked_even_for_code_that_holds_the_connection(con
         connection.execute("SET enable_external_access = true")
 
 
-def test_an_error_in_the_sql_is_told_in_the_words_of_duckdb(connection: Connection) -> None:
-    with pytest.raises(QueryError, match='Referenced column "modl" not found'):
-        query(connection, "SELECT modl FROM runs")
-    with pytest.raises(ConfigError, match="no SQL statement"):
-        query(connection, "-- nothing")
+WRONG = {
+    "SELECT *\nFRM runs": r'Parser Error: syntax error at or near "runs"(?s:.)*LINE 2: FRM runs\n +\^',
+    "SELECT modl FROM runs": r'Referenced column "modl" not found(?s:.)*LINE 1: SELECT modl FROM runs\n +\^',
+    "SELECT 1 FROM rums": r"Table with name rums does not exist(?s:.)*LINE 1: SELECT 1 FROM rums\n +\^",
+    "SELECT sum(model) FROM runs": r"No function matches(?s:.)*LINE 1: SELECT sum\(model\) FROM runs\n +\^",
+    "SELECT model::INTEGER FROM runs": r"Conversion Error: Could not convert string 'tiny",
+    "FROM leaderbord_by('f1')": r'leaderbord_by does not exist!\nDid you mean "leaderboard_by"',
+    "SELECT ? FROM runs": "Values were not provided",
+    "PRAGMA nothing": "Pragma Function with name nothing does not exist",
+    "EXPLAIN SELECT modl FROM runs": r'Referenced column "modl" not found',
+}
+
+
+@pytest.mark.parametrize("rows", [None, 10])
+@pytest.mark.parametrize("sql", WRONG)
+def test_an_error_in_the_sql_is_told_in_the_words_of_duckdb_with_its_place(
+    connection: Connection, sql: str, rows: int | None
+) -> None:
+    with pytest.raises(QueryError, match=WRONG[sql]):
+        query(connection, sql, rows=rows)
+    assert query(connection, "FROM runs").height == 24  # and the next query is answered
+
+
+def test_a_text_without_a_statement_is_answered_with_one(connection: Connection) -> None:
+    for nothing in ("-- nothing", "", " ; ; "):
+        with pytest.raises(ConfigError, match="no SQL statement"):
+            query(connection, nothing)
 
 
 def test_pivot_explain_and_describe_are_reading(connection: Connection) -> None:
@@ -267,6 +328,39 @@ def test_pivot_explain_and_describe_are_reading(connection: Connection) -> None:
     assert query(connection, pivot).columns == ["model", "suite", "method", "greedy", "t1"]
     assert query(connection, "EXPLAIN ANALYZE FROM runs").height == 1
     assert query(connection, "DESCRIBE runs").height == len(views.RUNS)
+    assert query(connection, pivot, rows=2).height == 2
+    assert query(connection, f"FROM ({pivot}) LIMIT 1").height == 1
+
+
+READING = {
+    "-- é\nEXPLAIN /* é */ ANALYZE -- é\nSELECT 'é'": 1,
+    "EXPLAIN (ANALYZE, FORMAT json) SELECT 1": 1,
+    "explain (select 1)": 1,
+    "EXPLAIN (FROM runs) UNION (FROM runs)": 1,
+    "EXPLAIN PIVOT runs ON seed IN (0) USING count(*)": 1,
+    "-- two lines\nSELECT 1; -- and nothing\n;": 1,
+    "/* ; */ SELECT ';' -- ;": 1,
+    "SUMMARIZE runs": len(views.RUNS),
+    "DESCRIBE SELECT 1 AS a, 2 AS b": 2,
+    "PRAGMA version": 1,
+    "VALUES (1), (2)": 2,
+    "SELECT " + " + ".join("1" * 900): 1,
+    "FROM leaderboard_by('unparsed', lowest_first := true) LIMIT 3": 3,
+    "FROM range(7), unnest([1, 2])": 14,
+    "SELECT count(*) FROM duckdb_settings() WHERE name = 'threads'": 1,
+    "WITH RECURSIVE up AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM up WHERE n < 5) FROM up": 5,
+}
+
+
+@pytest.mark.parametrize("rows", [None, 100])
+@pytest.mark.parametrize("sql", READING)
+def test_what_only_reads_is_answered_however_it_is_written(connection: Connection, sql: str, rows: int | None) -> None:
+    assert query(connection, sql, rows=rows).height == READING[sql]
+
+
+def test_the_first_rows_of_an_answer_keep_its_order(connection: Connection) -> None:
+    found = query(connection, "SELECT range AS n FROM range(100000) ORDER BY n DESC; -- all\n", rows=3)
+    assert found["n"].to_list() == [99999, 99998, 99997]
 
 
 def test_sums_of_integers_are_integers(connection: Connection) -> None:

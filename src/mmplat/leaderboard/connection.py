@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -13,16 +15,32 @@ from mmplat.leaderboard.documented import document
 from mmplat.leaderboard.snapshot import store_tables
 from mmplat.store import store_url
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def connect(
-    results: Results, store_url_: str | None = None, *, trusted: bool = False, memory: str | None = None
-) -> duckdb.DuckDBPyConnection:
+
+def connect(results: Results, store_url_: str | None = None, *, trusted: bool = False) -> duckdb.DuckDBPyConnection:
     """Views campaigns, models, suites, runs, metrics, leaderboard, predictions, evidence, samples.
 
     All of them exist, with their columns, when nothing was measured yet. The store is read as it is now; connect again
     to see what was published since. The connection reaches no file outside the results, no network and no extension.
     DuckDB has no switch against writing inside that folder: run SQL that people type through `query`. `trusted` opens the
-    machine's files to SQL, for reading and for writing. `memory` (like `1GB`) bounds what queries may hold; they fail beyond it.
+    machine's files to SQL, for reading and for writing.
+    """
+    return connect_tables(store_tables(store_url(results, store_url_)), results, trusted=trusted)
+
+
+def connect_tables(
+    tables: Mapping[str, pa.Table],
+    results: Results,
+    *,
+    trusted: bool = False,
+    memory: str | None = None,
+    threads: int | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """`connect` over tables of the store that are read already: nothing is written from here on.
+
+    `memory` (like `1GB`) bounds what queries may hold, on disk too; they fail beyond it.
     """
     root = results.root.resolve()
     connection = duckdb.connect(
@@ -38,7 +56,9 @@ def connect(
         if memory is not None:
             connection.execute(f"SET memory_limit = {views.quoted(memory)}")
             connection.execute("SET temp_directory = ''")  # else what goes beyond it would fill the disk
-        _load_store(connection, results, store_url_)
+        if threads is not None:
+            connection.execute(f"SET threads = {threads:d}")
+        _load_store(connection, tables)
         _make_file_views(connection, Results(root))
         connection.execute(views.LEADERBOARD)
         connection.execute(macros.SQL)
@@ -51,9 +71,9 @@ def connect(
     return connection
 
 
-def _load_store(connection: duckdb.DuckDBPyConnection, results: Results, url: str | None) -> None:
+def _load_store(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
     connection.execute(views.stored_sql())
-    for name, table in store_tables(store_url(results, url)).items():
+    for name, table in tables.items():
         connection.register("snapshot", table)
         connection.execute(f"INSERT INTO store.{name} BY NAME FROM snapshot")
         connection.unregister("snapshot")

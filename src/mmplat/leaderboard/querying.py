@@ -2,76 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from mmplat.errors import ConfigError, MmplatError
-
-HIDING = {"json_execute_serialized_sql"}
-"""Functions that run what no plan shows."""
-ACTING = {"enable_logging", "disable_logging", "truncate_duckdb_logs", "checkpoint", "force_checkpoint", *HIDING}
-"""Functions of DuckDB that a SELECT can call, and that write files or change settings, or could."""
-INDIRECT = {"query", "query_table"}
-"""Functions that run what a text says: a plan shows what, but where only the text can be looked at, they are refused."""
-_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
+from mmplat.errors import ConfigError
+from mmplat.leaderboard.statements import QueryError, Statement, only_reading, parse
 
 
-class QueryError(MmplatError):
-    """DuckDB refused a query; its message says where."""
-
-
-def query(connection: duckdb.DuckDBPyConnection, sql: str, *, trusted: bool = False) -> pl.DataFrame:
-    """The rows of the last statement of `sql`; every statement must only read, unless whoever typed it is `trusted`."""
+def query(
+    connection: duckdb.DuckDBPyConnection, sql: str, *, trusted: bool = False, rows: int | None = None
+) -> pl.DataFrame:
+    """The answer to `sql`: one statement that only reads, unless whoever typed it is `trusted`. `rows`: the first ones alone."""
     try:
-        statements = connection.extract_statements(sql)
-        if not statements:
-            raise ConfigError('There is no SQL statement to run. Try: mmplat sql "FROM leaderboard LIMIT 5"')
-        for statement in [] if trusted else statements:
-            _refuse_writing(connection, statement, sql)
-        return frame(connection.execute(sql))
+        if trusted:
+            if not parse(connection, sql):
+                raise ConfigError("There is no SQL statement to run. Try: FROM leaderboard LIMIT 5")
+            return frame(connection.execute(sql))
+        statement = only_reading(connection, sql)
+        if rows is None or statement.explains:
+            return frame(connection.execute(statement.text))
+        return frame(_first(connection, statement, rows))
     except duckdb.PermissionException as error:
         raise QueryError(
-            f"{str(error).strip()}\nThis connection reads the results and nothing else; use --output to write a file, or "
-            "--trusted to let SQL at all files of this machine."
-        ) from None
+            f"{str(error).strip()}\nThis connection reads the results and nothing else; on the command line, use --output to "
+            "write a file, or --trusted to let SQL at all files of this machine."
+        ) from error
     except duckdb.Error as error:
-        raise QueryError(str(error).strip()) from None
+        raise QueryError(str(error).strip()) from error
 
 
-def query_within(connection: duckdb.DuckDBPyConnection, sql: str, *, seconds: float, rows: int) -> pl.DataFrame:
-    """`query` for a page that many open: interrupted after `seconds`, and of what it finds the first `rows` alone.
-
-    Memory is limited where the connection is made (`connect(…, memory=…)`): no statement can lift that afterwards.
-    """
-    statements = connection.extract_statements(sql)
-    with _interrupted_after(connection, seconds):
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            return query(connection, sql).head(rows)
-        return query(connection, f"FROM ({statements[0].query.rstrip().rstrip(';')}\n) LIMIT {rows:d}")
-
-
-@contextmanager
-def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.start()
+def _first(connection: duckdb.DuckDBPyConnection, statement: Statement, rows: int) -> duckdb.DuckDBPyRelation:
+    """The first rows as DuckDB plans them: an ORDER BY keeps no more than these."""
     try:
-        yield
-    except QueryError as error:
-        if "INTERRUPT" in str(error):
-            raise QueryError(
-                f"The query was stopped after {seconds:g} s. Ask for less (a filter on campaign, model and suite opens only "
-                "the files that it needs), or run it without a limit on the command line: mmplat sql."
-            ) from None
+        return connection.sql(statement.text).limit(rows)
+    except duckdb.Error:
+        connection.execute(statement.text)  # fails in the same way, and says where in the text
         raise
-    finally:
-        timer.cancel()
 
 
 MAP: Any = getattr(pl, "Map", None)
@@ -79,18 +47,18 @@ MAP: Any = getattr(pl, "Map", None)
 _CAST = "CAST it to DOUBLE (rounded to 15 digits) or to VARCHAR (exact)."
 
 
-def frame(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+def frame(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> pl.DataFrame:
     """The pending result as polars, with plain numbers: DuckDB's sums of integers are 128 bits wide.
 
     A sum that 64 bits do not hold is refused: formats and readers of tables round it, or take it for a negative number.
     """
-    for name, kind, *_ in connection.description or ():
+    for name, kind, *_ in answer.description or ():
         if any(
             wide in str(kind) for wide in ("UHUGEINT", "BIGNUM")
         ):  # Arrow makes −1 of the largest, and bytes of the other
             raise QueryError(f"Column {name!r} is of type {kind}, which no table holds. {_CAST}")
     try:
-        table = pl.DataFrame(connection.to_arrow_table())
+        table = pl.DataFrame(answer.to_arrow_table())
     except pl.exceptions.PolarsError as error:
         raise QueryError(
             f"A column of the result has a type that no table holds: {error}. CAST it to VARCHAR."
@@ -118,45 +86,3 @@ def _plain_type(kind: Any) -> Any:
     if MAP is not None and isinstance(kind, MAP):
         return MAP(_plain_type(kind.key), _plain_type(kind.value))
     return kind
-
-
-def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, sql: str) -> None:
-    kinds = duckdb.StatementType
-    text = statement.query
-    # DuckDB tells no text of what a PIVOT is made of: a type that it creates for itself, and a SELECT.
-    if not text and statement.type in (kinds.CREATE, kinds.SELECT):
-        _refuse_acting(set(re.findall(r"\w+", sql.lower())) & (ACTING | INDIRECT))
-    elif statement.type == kinds.SELECT:
-        _refuse_acting(_functions(connection, text) & ACTING)
-    elif statement.type == kinds.EXPLAIN:  # EXPLAIN ANALYZE runs what it explains
-        for each in connection.extract_statements(_EXPLAIN.sub("", text, count=1)):
-            if each.type != kinds.SELECT:
-                raise _not_reading(each)
-            _refuse_writing(connection, each, sql)
-    else:
-        raise _not_reading(statement)
-
-
-def _not_reading(statement: duckdb.Statement) -> QueryError:
-    return QueryError(
-        f"{statement.type.name} is not allowed: results are read-only here. Allowed: SELECT, FROM, WITH, PIVOT, "
-        "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN. What a query finds is taken home with --format and --output, or with Download."
-    )
-
-
-def _refuse_acting(found: set[str]) -> None:
-    if found:
-        raise QueryError(
-            f"{', '.join(sorted(found))} is not allowed: results are read-only here, and this is a function that does something."
-        )
-
-
-def _functions(connection: duckdb.DuckDBPyConnection, select: str) -> set[str]:
-    """The operators of its plan, in which a function stands under its own name however it was called."""
-    (_, plan), *_ = connection.execute(f"EXPLAIN (FORMAT json) {select}").fetchall()
-    waiting, found = list(json.loads(plan)), set()
-    while waiting:
-        node = waiting.pop()
-        found.add(node["name"].strip().lower())
-        waiting += node["children"]
-    return found
