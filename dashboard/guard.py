@@ -19,6 +19,7 @@ HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+HOST, ORIGIN = b"host", b"origin"
 POLICY_VIOLATION = 1008
 
 
@@ -34,23 +35,20 @@ class SameOrigin:
                 message["headers"] = [*message.get("headers", []), *HEADERS]
             await send(message)
 
-        if scope["type"] == "websocket" and not is_own(dict(scope["headers"])):
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-        else:
-            await self.app(scope, receive, send_guarded)
-
-
-def is_own(headers: dict[bytes, bytes]) -> bool:
-    """Whether a page of this server asks, as far as headers tell; what is no browser sends no origin."""
-    origin = headers.get(b"origin")
-    if origin is None:
-        return True
-    asking = urlsplit(origin.decode("latin-1"))
-    return asking.netloc == headers.get(b"host", b"").decode("latin-1") or asking.hostname in named()
+        if scope["type"] == "websocket" and (origin := dict(scope["headers"]).get(ORIGIN)) is not None:
+            asking = urlsplit(origin.decode("latin-1"))
+            host = asking.netloc.encode("latin-1")
+            if asking.hostname in named():
+                # Streamlit would ask Amazon for the address of this machine before it looks at the names that the lab gave.
+                scope = {**scope, "headers": [*(pair for pair in scope["headers"] if pair[0] != HOST), (HOST, host)]}
+            if host != dict(scope["headers"]).get(HOST):
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+                return
+        await self.app(scope, receive, send_guarded)
 
 
 def named() -> set[str | None]:
-    """Hosts that the lab names as its own, where a proxy passes another Host on. Streamlit checks them once more."""
+    """Hosts that the lab names as its own, for where a proxy passes another Host on."""
     origins = [urlsplit(origin).hostname for origin in config.get_option("server.corsAllowedOrigins") or []]
     own = [config.get_option("browser.serverAddress")] if config.is_manually_set("browser.serverAddress") else []
     return {*origins, *own} - {None}

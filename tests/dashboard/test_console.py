@@ -21,7 +21,7 @@ from mmplat.leaderboard.console_process import Limits
 from mmplat.leaderboard.statements import QueryError
 
 App = Callable[..., Any]
-SMALL = Limits(seconds=30, memory_gb=0.25, rows=3, answer_mb=1)
+SMALL = Limits(seconds=300, memory_gb=0.25, rows=3, answer_mb=1)
 DOUBLING = ", ".join(f"c{n} AS MATERIALIZED (FROM c{n - 1} UNION ALL FROM c{n - 1})" for n in range(1, 23))
 
 
