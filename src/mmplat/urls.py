@@ -82,6 +82,6 @@ def unclear(url: str, *, signs: str = "/?#") -> str | None:
     if rest.count("@") > 1 or any(sign in login for sign in signs):
         return (
             "it holds a sign that must be encoded in a user name, a password or a parameter, so it cannot be told where "
-            f"the password ends. Write {ENCODE}. (The URL is not repeated here.)"
+            f"the password ends (it is not repeated here). Write {ENCODE}"
         )
     return None

@@ -26,7 +26,7 @@ def store_url(results: Results, url: str | None = None) -> URL:
     if not text:
         return URL.create("sqlite", database=str(results.store.resolve()))
     if reason := unclear(text, signs="?"):  # SQLAlchemy reads the others as they stand
-        raise StoreError(f"MMPLAT_STORE_URL cannot be read: {reason}")
+        raise StoreError(f"MMPLAT_STORE_URL cannot be read: {reason}.")
     try:
         return make_url(text)
     except (ArgumentError, ValueError):
