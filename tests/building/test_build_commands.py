@@ -30,10 +30,6 @@ def blocks(language):
     return re.findall(rf"^```{language}[^\n]*\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_is_short():
-    assert PAGE.count("\n") <= 100
-
-
 def test_everything_that_the_page_shows_works(bench, monkeypatch, tmp_path):
     """On the known images, with their encoder and their writer in place of those of the page."""
     monkeypatch.chdir(tmp_path)

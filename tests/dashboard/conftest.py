@@ -16,7 +16,8 @@ import pytest
 from builders import HOSTILE
 from starting import free_port, wait_for
 
-from mmplat.artifacts import Results, write_json
+from mmplat.artifacts import Results, read_json, write_json
+from mmplat.ids import file_id
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -55,6 +56,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
         options=pl.when(first).then(pl.lit([HOSTILE, "$a$", "_b_", "`c`"])).otherwise("options"),
     )
     changed.write_parquet(folder / "samples.parquet")
+    prepared = read_json(folder / "suite.json", made_by="")
+    write_json(folder / "suite.json", {**prepared, "samples": file_id(folder / "samples.parquet", length=64)})
     (folder / "images" / samples["images"][-1][0]).unlink()
     for diagnostic in DIAGNOSED:
         diagnose(results, *diagnostic.split())

@@ -28,7 +28,6 @@ EXTENSIONS = {
     "add-a-model": "models",
     "add-a-condition": "conditions",
 }
-LONGEST_PAGE = 100
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -139,12 +138,6 @@ def test_the_example_of_each_page_is_listed_without_further_words(name, tried):
         listed = tried(name).said["listed"][group.removeprefix("mmplat.")]
         for entry in entries:
             assert re.search(rf"^{entry}\b", listed, re.MULTILINE), listed
-
-
-@pytest.mark.parametrize("name", EXTENSIONS)
-def test_each_page_is_short(name):
-    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    assert text.count("\n") <= LONGEST_PAGE
 
 
 def test_the_method_of_the_page_decides_every_decoding_and_its_parameter_moves_it(tried):

@@ -32,7 +32,7 @@ methods: [naive, posthoc-none, vcd]
 limit: 1100
 """
 """Two models are two batches are one array; 13,200 prompts in chunks of 512 samples."""
-TIMES = ["seconds", "git_revision", "git_dirty"]
+TIMES = ["seconds", "git_revision", "git_dirty", "evidence_digest"]
 """Columns that may differ between two runs of one grid."""
 
 

@@ -36,10 +36,9 @@ def test_every_command_of_the_page_succeeds(
         assert said.code == int(owes_mlflow), (words, said.err)
 
 
-def test_the_page_is_short_and_names_every_verdict() -> None:
+def test_the_page_names_every_verdict() -> None:
     from typing import get_args
 
     from mmplat.audit.verifying import Status
 
-    assert PAGE.count("\n") <= 120
     assert all(f"| `{status}` |" in PAGE for status in get_args(Status))

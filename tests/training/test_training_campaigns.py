@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mmplat.archive import load_campaign, pack_campaign
@@ -96,12 +97,16 @@ def test_another_lab_loads_a_campaign_of_a_trained_model(planned, tmp_path):
     folder = written(plan, results)
     (pair,) = plan.pairs
     said = {"model": {"name": pair.model.name, "key": "m"}, "suite": {"name": pair.suite.name, "key": pair.suite.key}}
-    write_json(results.decided("one", pair.model.name, pair.suite.name) / "decided.json", said)
+    decided = results.decided("one", pair.model.name, pair.suite.name)
+    write_json(decided / "decided.json", {"campaign": "one", **said})
+    no_runs = pl.DataFrame(schema=dict.fromkeys(("run_id", "campaign", "suite_key"), pl.String))
+    no_runs.write_parquet(decided / "runs.parquet")
     pack_campaign(results, "one", tmp_path / "one.tar.gz")
     there = Results(tmp_path / "there")
     load_campaign(there, tmp_path / "one.tar.gz")
-    assert {path.name for path in there.trained(folder.name).iterdir()} == {"card.json", "losses.jsonl"}
-    assert there.training(folder.name).read_bytes() == results.training(folder.name).read_bytes()
+    guest = there.guest("one")
+    assert {path.name for path in guest.trained(folder.name).iterdir()} == {"card.json", "losses.jsonl"}
+    assert guest.training(folder.name).read_bytes() == results.training(folder.name).read_bytes()
     assert load_campaign(there, tmp_path / "one.tar.gz").written == 0
 
 

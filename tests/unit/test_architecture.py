@@ -1,4 +1,4 @@
-"""The shape of the code is a promise: layers, sizes, and that nothing heavy is imported before it is needed."""
+"""The shape of the code is a promise: layers, docstrings, and that nothing heavy is imported before it is needed."""
 
 import ast
 import subprocess
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 SOURCES = sorted(Path("src").rglob("*.py"))
-LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
 
 
 def test_imports_go_down_the_list_only():
@@ -17,15 +16,9 @@ def test_imports_go_down_the_list_only():
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_modules_say_what_they_are_and_fit_in_a_head(path):
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    assert ast.get_docstring(tree) or not tree.body, "a module opens with what it is"
-    assert text.count("\n") <= LONGEST_MODULE, "look for the second noun"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
+def test_a_module_opens_with_what_it_is(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or not tree.body
 
 
 def test_no_extension_names_another_by_an_if():

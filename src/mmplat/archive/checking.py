@@ -41,7 +41,15 @@ def refuse_unsound(staged: Results) -> None:
             reason = _defect(path, name)
         except MmplatError as error:
             reason = f"is refused: {error}".removesuffix(".")
-        except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            ValidationError,
+            OSError,
+            pl.exceptions.PolarsError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:
             reason = f"cannot be understood ({type(error).__name__}: {error})"
         if reason:
             raise ArtifactError(f"{name} {reason}. Nothing was loaded.")

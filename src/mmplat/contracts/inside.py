@@ -13,7 +13,7 @@ from mmplat.views.base import Value
 NOTHING: Mapping[str, Mapping[str, Value]] = {
     "raised": {"strength": 0},
     "least-attended": {"keep": 1},
-    "blind": {"spread": -1e6},
+    "blind": {"spread": -100.0},
     "premature": {"layers": "last"},
 }
 """Parameters under which a view inside the network changes nothing."""
