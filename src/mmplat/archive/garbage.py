@@ -35,7 +35,7 @@ def collect(results: Results) -> list[Garbage]:
     campaigns = campaigns_in(results)
     if not campaigns:
         raise ConfigError(
-            f"{results.root} holds no campaign, so nothing in it is referred to and all would be garbage. Check --results; "
+            f"{results.root} holds no campaign of its own, so nothing in it is referred to and all would be garbage. Check --results; "
             "delete the folder itself if it is really meant."
         )
     held = [holdings_of(results, campaign) for campaign in campaigns]
