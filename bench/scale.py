@@ -12,11 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
 
+import polars as pl
 from test_plan import big_grid
 
 from mmplat import asking
 from mmplat.artifacts import Results
 from mmplat.deciding import decide
+from mmplat.evidence.files import ROWS, open_rows
+from mmplat.evidence.opening import parts
 from mmplat.grid import parse_grid
 from mmplat.plan import describe, make_plan, write_plan
 from mmplat.preparing import prepare
@@ -51,7 +54,12 @@ def main() -> None:
         write_plan(plan, results)
         prepare(plan.grid.suites[0], results)
         asking.ask(plan.batches[0], results)
-        report(f"decide 9,000 samples × {plan.planned} cells", lambda: decide(plan, plan.pairs[0], results), 3)
+        (pair,) = plan.pairs
+        report(f"decide 9,000 samples × {plan.planned} cells", lambda: decide(plan, pair, results), 3)
+        (folder,) = results.evidence_root.glob("*/*/*")
+        files, views = parts(folder, ROWS), list(pair.views)
+        report("  of it: open the evidence, checked", lambda: open_rows(folder, views), 5)
+        report("  of it: read the same files, unchecked", lambda: pl.scan_parquet(files, glob=False).collect(), 5)
 
 
 if __name__ == "__main__":
