@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
 import secrets
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from mmplat.errors import ArtifactError, Busy
+from mmplat.errors import ArtifactError
 from mmplat.ids import canonical_json, file_id
-from mmplat.records import PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +93,13 @@ class Results:
         """A campaign that came as an archive: a results folder of its own, so that nothing in it is taken for ours."""
         return Results(self.root / "imported" / safe_name(campaign))
 
+    def has_guest(self, campaign: str) -> bool:
+        """Whether the campaign came as an archive."""
+        return self.guest(campaign).root.exists()
+
     def of(self, campaign: str) -> Results:
         """Where the batches, suites and evidence of a campaign lie: here, or in the folder of an archive."""
-        guest = self.guest(campaign)
-        return guest if guest.root.exists() else self
+        return self.guest(campaign) if self.has_guest(campaign) else self
 
     @property
     def guests(self) -> list[Results]:
@@ -214,7 +214,7 @@ def atomic(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with _allowed(path):
+        with writing_allowed(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Not tempfile, which makes files private: results are shared in a lab, as far as its umask says. Asking for the
             # umask means setting it, and threads that do so at once (heartbeats, endpoints) may leave it at 0 for good.
@@ -236,7 +236,7 @@ def atomic(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _allowed(path: Path) -> Iterator[None]:
+def writing_allowed(path: Path) -> Iterator[None]:
     """Says whose results these are where the file system lets us read them and not write."""
     try:
         yield
@@ -251,7 +251,7 @@ def _allowed(path: Path) -> Iterator[None]:
 
 def make_database_file(path: Path) -> None:
     """An empty file for SQLite to fill, as the umask says: one that SQLite makes itself is never a group's to write."""
-    with _allowed(path):
+    with writing_allowed(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.touch(0o666)
@@ -281,9 +281,12 @@ def write_lines(path: Path, lines: Iterable[str]) -> Path | None:
 
 
 def write_json(path: Path, value: Any, *, as_of: int | None = None) -> None:
-    """Indented for people, sorted for diffs."""
-    text = json.dumps(json.loads(canonical_json(value)), indent=1, sort_keys=True) + "\n"
-    write_bytes(path, text.encode(), as_of=as_of)
+    write_bytes(path, _spelled(value), as_of=as_of)
+
+
+def _spelled(value: Any) -> bytes:
+    """JSON, indented for people and sorted for diffs."""
+    return (json.dumps(json.loads(canonical_json(value)), indent=1, sort_keys=True) + "\n").encode()
 
 
 def time_in(folder: Path) -> int | None:
@@ -295,7 +298,7 @@ def time_in(folder: Path) -> int | None:
     if not folder.exists():
         return None
     temporary = folder / f".time.{secrets.token_hex(4)}.tmp"
-    with _allowed(temporary):
+    with writing_allowed(temporary):
         temporary.touch()
     try:
         return temporary.stat().st_mtime_ns
@@ -314,17 +317,11 @@ def rewrite_json(path: Path, value: Any) -> None:
 
     A workflow does again what depends on a newer file, and what depends on the name alone has not changed.
     """
-    try:
-        then = path.stat().st_mtime_ns
-        if canonical_json(read_json(path, made_by="mmplat plan --write")) == canonical_json(value):
-            return
-    except FileNotFoundError:
-        write_json(path, value)
-        return
-    except ArtifactError:  # no JSON: whoever wrote it, it was none of us
-        pass
-    write_json(path, value)
-    os.utime(path, ns=(then, then))
+    data = _spelled(value)
+    if not path.exists():
+        write_bytes(path, data)
+    elif path.read_bytes() != data:
+        write_bytes(path, data, as_of=path.stat().st_mtime_ns)
 
 
 def write_json_new(path: Path, value: Any) -> None:
@@ -358,143 +355,6 @@ def refuse_altered(path: Path, digest: str | None) -> None:
             f"{path} is not what was decided: it was altered, or is being decided anew. Where nothing runs, delete "
             f"{path.parent} and run `mmplat decide` again: it asks no model."
         )
-
-
-STAGING = ".importing-"
-"""Begins the names of folders in which archives are unpacked."""
-_users: dict[Path, list[Any]] = {}
-"""Results folders that this process uses: the open lock and how many of its tasks hold it."""
-_users_lock = threading.RLock()
-
-
-@contextlib.contextmanager
-def in_use(results: Results) -> Iterator[None]:
-    """Around whatever makes files that nothing refers to yet. Many processes may hold this at once; none may sweep meanwhile."""
-    with _users_lock:
-        path = _use_lock(results)
-        if path not in _users:
-            stream = path.open("a+b")
-            try:
-                fcntl.lockf(stream, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 0)
-            except (BlockingIOError, PermissionError):
-                stream.close()
-                raise Busy(
-                    f"{results.root} is being swept by `mmplat gc --delete`. Wait for it, and run this again."
-                ) from None
-            except OSError as error:
-                stream.close()
-                raise _no_locks(results.root, error) from error
-            _users[path] = [stream, 0]
-        _users[path][1] += 1
-    try:
-        yield
-    finally:
-        with _users_lock:
-            _users[path][1] -= 1
-            if not _users[path][1]:
-                _users.pop(path)[0].close()
-
-
-@contextlib.contextmanager
-def alone(results: Results) -> Iterator[None]:
-    """Around sweeping: while nobody plans, prepares, asks, trains or imports in this folder."""
-    with _users_lock:
-        path = _use_lock(results)
-        busy = Busy(
-            f"Something is being planned, prepared, asked, trained or imported in {results.root}: what it makes is referred to "
-            "only afterwards. Wait for it, or stop it, and run this again."
-        )
-        if path in _users:
-            raise busy
-        with path.open("a+b") as stream:
-            try:
-                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
-            except (BlockingIOError, PermissionError):
-                raise busy from None
-            except OSError as error:
-                raise _no_locks(results.root, error) from error
-            yield
-
-
-def _use_lock(results: Results) -> Path:
-    path = (results.root / ".in-use").resolve()
-    with _allowed(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():  # to open and close it would drop the locks of this process
-            path.touch(0o666)
-    return path
-
-
-def _no_locks(folder: Path, error: OSError) -> ArtifactError:
-    return ArtifactError(
-        f"{folder} lies on a file system that cannot lock files ({error.strerror}). Locks keep two jobs from asking the "
-        "same rows: put the results folder on one that can (NFS with its lock service, Lustre mounted with -o flock)."
-    )
-
-
-ALL_PLACES = range(PLACES)
-_held: set[Path] = set()
-"""Folders that this process holds. Locks belong to the process, and closing a second handle would drop the first's."""
-
-
-@contextlib.contextmanager
-def only_writer(folder: Path, *, what: str, places: range = ALL_PLACES) -> Iterator[None]:
-    """Holds `folder` for this process; a second process is told who holds it instead of writing beside it.
-
-    Processes that write rows of different `places` hold it side by side. One byte of the lock file stands for one place, so
-    the file system itself (NFS too) keeps ranges apart that overlap.
-    """
-    with _allowed(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    path = (folder / ".lock").resolve()
-    if path in _held:
-        raise _busy(folder, what, places)
-    holder = folder / f".writer-{places.start}-{places.stop}"
-    with _allowed(folder):
-        stream = path.open("ab")
-    with stream:
-        _lock(stream, folder, what, places)
-        _held.add(path)
-        try:
-            for left in _writers(folder, places):  # of killed processes: what they held is ours now
-                left.unlink(missing_ok=True)
-            holder.write_text(f"process {os.getpid()} on {os.uname().nodename}", encoding="utf-8")
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
-            _held.discard(path)
-
-
-def _lock(stream: IO[bytes], folder: Path, what: str, places: range) -> None:
-    """Released when the file is closed, or the process dies."""
-    try:
-        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, len(places), places.start)
-    except (BlockingIOError, PermissionError):  # both are allowed to say that it is taken
-        raise _busy(folder, what, places) from None
-    except OSError as error:
-        raise _no_locks(folder, error) from error
-
-
-def _busy(folder: Path, what: str, places: range) -> Busy:
-    names = []
-    for path in _writers(folder, places):
-        with contextlib.suppress(FileNotFoundError):  # it ends at this very moment
-            names.append(path.read_text(encoding="utf-8"))
-    who = " or ".join(filter(None, names)) or "another process"
-    return Busy(
-        f"{what} is being written by {who} (lock {folder / '.lock'}). Wait for it, or stop it, and run this again: "
-        "what it has finished is kept."
-    )
-
-
-def _writers(folder: Path, places: range) -> list[Path]:
-    """Files in which writers of some of these places have named themselves."""
-    found = []
-    for path in sorted(folder.glob(".writer-*")):
-        start, stop = (int(number) for number in path.name.split("-")[1:])
-        if start < places.stop and places.start < stop:
-            found.append(path)
-    return found
 
 
 def _sync(path: Path) -> None:

@@ -39,6 +39,10 @@ def read_text(path: Path, *, what: str, hint: str) -> str:
         raise ConfigError(f"The {what} {path} cannot be read: {error}.") from error
 
 
+MOST_VALUES = 1_000_000
+"""Of one file, aliases unfolded."""
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with other rules for what an unquoted word is."""
 
@@ -75,6 +79,7 @@ class Document:
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source = text, source
         self._lines: dict[Path_, int] = {}
+        self._values = 0
         try:
             node = yaml.compose(text, Loader=_Loader)
             self.data = yaml.load(text, Loader=_Loader)
@@ -82,6 +87,8 @@ class Document:
             mark = getattr(error, "problem_mark", None)
             place = f"{source}:{mark.line + 1}" if mark else source
             raise ConfigError(f"{place}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
+        except RecursionError:
+            raise ConfigError(f"{source}: lists or mappings are nested too deeply to be read.") from None
         except ValueError as error:  # of a tag such as !!int in front of what is none, or a number of 5,000 digits
             raise ConfigError(f"{source}: a value cannot be read: {error}.") from None
         try:
@@ -105,6 +112,11 @@ class Document:
     def _mark(self, node: yaml.Node | None, path: Path_) -> None:
         if node is None:
             return
+        self._values += 1
+        if self._values > MOST_VALUES:  # aliases (*) of aliases: a few lines may stand for billions of values
+            raise ConfigError(
+                f"{self.source}: it holds more than {MOST_VALUES:,} values. Write fewer, or no aliases (*) of aliases."
+            )
         self._lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:

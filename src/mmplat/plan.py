@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmplat import jobfiles
-from mmplat.artifacts import Results, in_use, read_json, safe_name, write_json
+from mmplat.artifacts import Results, read_json, safe_name, write_json
 from mmplat.batching import Cut, Job, Rate, Work, cut, cut_of, describe_jobs, jobs_of, rate_from
 from mmplat.costs import measured_rates
 from mmplat.errors import ConfigError, UnknownName
@@ -22,13 +22,14 @@ from mmplat.evidence.coverage import demand_of
 from mmplat.grid import Grid, parse_grid
 from mmplat.ids import canonical_json
 from mmplat.judges import JudgeSpec
+from mmplat.locks import in_use
 from mmplat.methods import Method
 from mmplat.methods import bind as bind_method
 from mmplat.metrics import catalog as metrics
 from mmplat.models import families
 from mmplat.possible import why_not
 from mmplat.recipes import TrainingJob
-from mmplat.records import Batch, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
+from mmplat.records import IMPORTED, Batch, Cell, Demand, ModelSpec, SuiteSpec, ViewSpec, Writing
 from mmplat.rubrics import catalog as rubrics
 from mmplat.suites import catalog as suites
 from mmplat.views import bind as bind_view
@@ -262,7 +263,7 @@ def write_plan(plan: Plan, results: Results) -> Path:
 
 def refuse_guest(results: Results, campaign: str) -> None:
     """Nobody's model or endpoint is asked on the word of a campaign that came as an archive."""
-    if results.of(campaign) != results:
+    if results.has_guest(campaign):
         raise ConfigError(
             f"Campaign {campaign!r} came as an archive ({results.guest(campaign).archive}): it is decided, published, shown and "
             f"verified from what came with it, and nothing is asked for it. Give your grid another `campaign`, or delete "
@@ -273,7 +274,7 @@ def refuse_guest(results: Results, campaign: str) -> None:
 def _refuse_shared_folder(campaign: str, path: Path) -> None:
     """What a folder cannot carry in a name becomes _ there, so two campaigns may want the same one."""
     there = read_json(path, made_by=MADE_BY) if path.exists() else {}
-    if there.get("origin") == "imported":
+    if there.get("origin") == IMPORTED:
         raise ConfigError(
             f"Campaign {campaign!r} holds {len(there['imports'])} imported runs ({path}); the plan of a grid would take them out "
             "of the store. Give the grid another `campaign`."

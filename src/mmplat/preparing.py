@@ -19,11 +19,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mmplat import conditions
-from mmplat.artifacts import Results, atomic, in_use, only_writer, read_json, write_bytes, write_json
+from mmplat.artifacts import Results, atomic, read_json, write_bytes, write_json
 from mmplat.errors import ArtifactError, ConfigError, MmplatError
 from mmplat.ids import bytes_id, content_id, file_id
 from mmplat.image_files import UnreadableImage, open_rgb
-from mmplat.records import Sample, SuiteSpec
+from mmplat.locks import in_use, only_writer
+from mmplat.records import IMPORTED, Sample, SuiteSpec
 from mmplat.suites import LeftOut, RawSample, catalog, identify
 
 Advance = Callable[[int], None]
@@ -75,7 +76,7 @@ def load_samples(folder: Path) -> list[Sample]:
             f"{path} cannot be read ({error}). Delete the folder {folder} and run `mmplat prepare` again."
         ) from error
     # suite.json names the file's digest since 0.2; before, what its samples come to, and of imported answers not even that.
-    known = "samples" in said or said.get("params", {}).get("origin") == "imported"
+    known = "samples" in said or said.get("params", {}).get("origin") == IMPORTED
     if digest != said.get("samples", digest) or not (known or samples_id(samples) == said["content_id"]):
         raise ArtifactError(
             f"{path} does not hold the samples that were prepared: it was altered, or is damaged. Delete the folder {folder} "

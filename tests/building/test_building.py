@@ -402,7 +402,7 @@ def test_a_stage_before_its_time_says_what_comes_first(bench):
 
 
 def test_two_processes_do_not_build_at_once(bench):
-    from mmplat.artifacts import only_writer
+    from mmplat.locks import only_writer
 
     build = bench.run("read")
     with only_writer(build.folder, what="x"), pytest.raises(Busy, match="Build 'birds' is being written"):

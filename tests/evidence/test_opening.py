@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 from builders import Ran
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.asking import ask
 from mmplat.deciding import decide
 from mmplat.errors import ArtifactError, Busy
 from mmplat.evidence.files import ROWS
 from mmplat.evidence.opening import SEALED, defect_of, parts, set_aside_broken
+from mmplat.locks import only_writer
 from mmplat.store import publish
 
 FLIPS = 70

@@ -273,8 +273,8 @@ def test_a_judge_that_is_down_is_one_clear_error(bench):
 
 
 def test_two_processes_do_not_judge_the_same_at_once(bench):
-    from mmplat.artifacts import only_writer
     from mmplat.errors import Busy
+    from mmplat.locks import only_writer
 
     bench.judge()
     (folder,) = {path.parent for path in bench.results.root.rglob("judged-*.parquet")}

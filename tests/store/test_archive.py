@@ -16,9 +16,10 @@ from generate import write_campaign
 
 from mmplat import archive
 from mmplat.archive.packing import FORMAT, MANIFEST
-from mmplat.artifacts import Results, only_writer, read_json
+from mmplat.artifacts import Results, read_json
 from mmplat.errors import ArtifactError, ConfigError, UnknownName
 from mmplat.ids import file_id
+from mmplat.locks import only_writer
 
 Command = Callable[..., Any]
 ENDINGS = (".tar.zst", ".tar.gz")

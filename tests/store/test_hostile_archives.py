@@ -17,11 +17,12 @@ from builders import GRID, Ran, run_grid
 
 from mmplat import archive
 from mmplat.archive.packing import FORMAT, MANIFEST
-from mmplat.artifacts import Results, alone, in_use, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.deciding import decide
 from mmplat.errors import ArtifactError, Busy, ConfigError
 from mmplat.ids import bytes_id, content_id, file_id
 from mmplat.leaderboard import connect, query
+from mmplat.locks import alone, in_use
 from mmplat.plan import read_plan, write_plan
 from mmplat.store import publish, recorded, store_url
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from generate import metric_rows, run_record, write_campaign
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.errors import Busy
 from mmplat.ids import content_id
+from mmplat.locks import only_writer
 from mmplat.owners import owner_of
 from mmplat.records import MetricRecord, RunRecord
 from mmplat.tracking import enqueue, mirror, mirror_trainings, prepare, queued, settle, takes_over, tracking_uri

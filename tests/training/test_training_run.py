@@ -190,8 +190,8 @@ def test_a_model_that_is_not_trained_yet_is_refused_by_name(job_of, place):
 
 
 def test_a_training_is_held_by_one_process(job_of, place, monkeypatch):
-    from mmplat.artifacts import only_writer
     from mmplat.errors import Busy
+    from mmplat.locks import only_writer
 
     job = job_of("seed: 78")
     with only_writer(place.trained(job.key), what="it"), pytest.raises(Busy):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mmplat.artifacts import Results, atomic, only_writer, read_json, safe_name, write_json, write_json_once
+from mmplat.artifacts import Results, atomic, read_json, safe_name, write_json, write_json_once
 from mmplat.errors import ArtifactError, Busy
+from mmplat.locks import only_writer
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_no_trace(tmp_path):
@@ -93,7 +94,7 @@ def test_a_second_writer_is_told_who_holds_the_folder(tmp_path):
         import sys
 
         code = (
-            "from pathlib import Path; from mmplat.artifacts import only_writer\n"
+            "from pathlib import Path; from mmplat.locks import only_writer\n"
             f"with only_writer(Path({str(tmp_path)!r}), what='Evidence of tiny on x'): pass"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -203,7 +203,7 @@ def test_an_altered_image_is_noticed(planned, results):
 def test_a_second_process_on_the_same_evidence_is_told_so(planned, results):
     plan = planned(GRID)
     ask_all(plan, results)
-    from mmplat.artifacts import only_writer
+    from mmplat.locks import only_writer
 
     with (
         only_writer(evidence_folder(results), what="other"),

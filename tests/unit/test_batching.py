@@ -14,7 +14,7 @@ from builders import run_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmplat.artifacts import Results, only_writer, write_json
+from mmplat.artifacts import Results, write_json
 from mmplat.asking import ask
 from mmplat.batching import Cut, Piece, Work, cut, jobs_of, rate_from, resource
 from mmplat.costs import measured_rates
@@ -24,6 +24,7 @@ from mmplat.evidence.files import ROWS
 from mmplat.evidence.opening import parts
 from mmplat.grid import parse_grid
 from mmplat.heartbeats import Cost, Heartbeat
+from mmplat.locks import only_writer
 from mmplat.plan import describe, make_plan, plan_for, read_plan, write_plan
 from mmplat.preparing import load_samples, prepare
 from mmplat.records import PLACES, Demand, ModelSpec, Needs, Sample, Shard, SuiteSpec
@@ -323,7 +324,7 @@ def test_two_processes_that_would_ask_the_same_rows_are_kept_apart(results):
     (folder,) = (results.evidence_root / "model=fake" / "suite=world-objects").iterdir()
     second = Shard(index=1, of=4)
     code = (
-        "import sys; from pathlib import Path; from mmplat.artifacts import only_writer\n"
+        "import sys; from pathlib import Path; from mmplat.locks import only_writer\n"
         f"with only_writer(Path(sys.argv[1]), what='x', places=range({second.places.start}, {second.places.stop})):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
@@ -348,7 +349,7 @@ def test_two_processes_that_would_ask_the_same_rows_are_kept_apart(results):
 def test_the_lock_of_a_killed_process_is_free(results):
     folder = results.root / "evidence"
     code = (
-        "import os, sys; from pathlib import Path; from mmplat.artifacts import only_writer\n"
+        "import os, sys; from pathlib import Path; from mmplat.locks import only_writer\n"
         "with only_writer(Path(sys.argv[1]), what='x', places=range(0, 10)): os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=False)

@@ -204,7 +204,7 @@ def test_settings_of_the_environment_file_reach_the_jobs(place, results):
 def test_a_second_firing_is_recorded_as_skipped(place, results):
     add(results, entry(place))
     code = (
-        "import sys; from pathlib import Path; from mmplat.artifacts import only_writer\n"
+        "import sys; from pathlib import Path; from mmplat.locks import only_writer\n"
         "with only_writer(Path(sys.argv[1]), what='x'): print('held', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(

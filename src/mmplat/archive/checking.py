@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 from pydantic import ValidationError
 
 from mmplat.artifacts import Results, read_json
+from mmplat.documents import Document
 from mmplat.errors import ArtifactError, MmplatError
 from mmplat.evidence.files import ROWS
 from mmplat.evidence.judged import JUDGED
@@ -25,11 +25,11 @@ from mmplat.ids import content_id, file_id
 from mmplat.jobfiles import Consent, read_batch, read_suite, read_training
 from mmplat.models.identity import model_key
 from mmplat.preparing import load_picture, load_samples, sample_key, samples_id
-from mmplat.records import SuiteSpec
+from mmplat.records import IMPORTED, SuiteSpec, measured_run_id
 
 FOREIGN_CODE = ("trust_remote_code", "pickled_weights")
-IMPORTED = "imported"
-"""Origin of a suite that was made from answers of other tools: its key is not that of a specification."""
+OFF = ("none", "false", "no", "off", "n", "f", "0")
+"""How a document may say that an option is off: whatever else it says counts as on."""
 MADE_BY = "mmplat export campaign"
 
 
@@ -64,24 +64,25 @@ def _defect(path: Path, name: str) -> str | None:
 
 def _foreign_code(path: Path) -> str | None:
     """Batches, trainings and plans say how models are loaded; a plan says it also in the text of its grid."""
-    said = read_json(path, made_by=MADE_BY)
-    documents = [said]
-    if isinstance(said, dict) and isinstance(said.get("grid_text"), str):
-        documents.append(yaml.safe_load(said["grid_text"]))
-    wanted = [key for document in documents for key in _switched_on(document)]
-    return f"asks for {wanted[0]}, which no archive may: it would run code of its makers" if wanted else None
+    content = read_json(path, made_by=MADE_BY)
+    documents = [content]
+    if isinstance(content, dict) and isinstance(content.get("grid_text"), str):
+        documents.append(Document(content["grid_text"], "its grid_text").data)
+    options = [option for document in documents for option in _switched_on(document)]
+    return f"asks for {options[0]}, which no archive may: it would run code of its makers" if options else None
 
 
-def _switched_on(value: Any) -> Iterator[str]:
-    waiting, seen = [value], set()
+def _switched_on(document: Any) -> Iterator[str]:
+    """The options in FOREIGN_CODE that a document sets to anything but no, at any depth."""
+    waiting, seen = [document], set()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen or not isinstance(one, (dict, list)):
+        value = waiting.pop()
+        if id(value) in seen or not isinstance(value, (dict, list)):
             continue
-        seen.add(id(one))  # an alias of YAML may stand inside itself
-        if isinstance(one, dict):
-            yield from (key for key in FOREIGN_CODE if one.get(key) not in (None, False))
-        waiting += one.values() if isinstance(one, dict) else one
+        seen.add(id(value))  # an alias of YAML may stand in many places
+        if isinstance(value, dict):
+            yield from (name for name in FOREIGN_CODE if str(value.get(name)).lower() not in OFF)
+        waiting += value.values() if isinstance(value, dict) else value
 
 
 def _job(read: Callable[[Path], object]) -> Callable[[Path], str | None]:
@@ -100,8 +101,8 @@ def _done(path: Path) -> str | None:
 
 
 def _identity(path: Path) -> str | None:
-    said = read_json(path, made_by=MADE_BY)
-    keys = {path.parent.name, said["key"], model_key(said["identity"])}
+    content = read_json(path, made_by=MADE_BY)
+    keys = {path.parent.name, content["key"], model_key(content["identity"])}
     return None if len(keys) == 1 else "is of another model than its folder"
 
 
@@ -112,15 +113,15 @@ def _tokens(path: Path) -> str | None:
 
 def _suite(path: Path) -> str | None:
     """A prepared suite: its specification, its samples one by one, and every image by its pixels."""
-    said, samples = read_json(path, made_by=MADE_BY), load_samples(path.parent)
+    metadata, samples = read_json(path, made_by=MADE_BY), load_samples(path.parent)
     if (
-        said["params"].get("origin") == IMPORTED
-    ):  # answers of other tools: no specification, no images, no keys of evidence
+        metadata["params"].get("origin") == IMPORTED
+    ):  # no specification, no images, and no evidence is joined by its keys
         return None
-    spec = SuiteSpec.model_validate({name: said[name] for name in SuiteSpec.model_fields if name in said})
-    if {spec.key, said["key"]} != {path.parent.name}:
+    spec = SuiteSpec.model_validate({name: metadata[name] for name in SuiteSpec.model_fields if name in metadata})
+    if {spec.key, metadata["key"]} != {path.parent.name}:
         return "is of another suite than its folder"
-    if samples_id(samples) != said["content_id"]:
+    if samples_id(samples) != metadata["content_id"]:
         return "lists other samples than lie beside it"
     for sample in samples:
         if sample.sample_key != sample_key(sample):
@@ -136,32 +137,23 @@ def _part(kind: Kind) -> Callable[[Path], str | None]:
 
 def _decided(path: Path) -> str | None:
     """Tables of a pair: those that decided.json vouches for, with run ids of this campaign alone."""
-    said = read_json(path, made_by=MADE_BY)
-    for name, digest in said.get("files", {}).items():
+    marker = read_json(path, made_by=MADE_BY)
+    for name, digest in marker.get("files", {}).items():
         if file_id(path.parent / name, length=64) != digest:
             return f"vouches for another {name} than lies beside it"
     runs = pl.read_parquet((path.parent / "runs.parquet").read_bytes())
-    if set(runs["campaign"]) - {said["campaign"]}:
+    if set(runs["campaign"]) - {marker["campaign"]}:
         return "lies beside runs of another campaign"
-    wrong = [row["run_id"] for row in runs.iter_rows(named=True) if not _is_named_by_content(row)]
+    wrong = [run["run_id"] for run in runs.iter_rows(named=True) if not _is_named_by_content(run)]
     return f"lies beside run {wrong[0]!r}, which has another name than its content" if wrong else None
-
-
-OF_ID = ("method", "suite", "judge")
-COORDINATES = ("campaign", "model", "suite", "decoding", "method", "seed")
 
 
 def _is_named_by_content(run: dict[str, Any]) -> bool:
     """Whether a run that was measured has the id that deciding gives it: nobody's run can be replaced by one of its name."""
     if run.get("origin", "measured") == IMPORTED:
         return True
-    settings, versions = json.loads(run["settings"]), json.loads(run["versions"])
-    of_id = {
-        name: value for name, value in versions.items() if name in OF_ID or name.startswith(("metric:", "rubric:"))
-    }
-    said = {name: run[name] for name in COORDINATES}
-    return bool(
-        content_id({**said, "evidence": run["evidence_key"], "settings": settings, "versions": of_id}) == run["run_id"]
+    return (
+        measured_run_id({**run, **{name: json.loads(run[name]) for name in ("settings", "versions")}}) == run["run_id"]
     )
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmplat.archive.holdings import Holdings, campaigns_in, holdings_of
-from mmplat.artifacts import STAGING, Results, only_writer
+from mmplat.archive.loading import STAGING
+from mmplat.artifacts import Results
 from mmplat.errors import Busy, ConfigError
+from mmplat.locks import only_writer
 
 LEFTOVER_S = 24 * 3600
 """A temporary file of this age belongs to nobody: files are renamed within seconds of being written."""
@@ -35,8 +37,8 @@ def collect(results: Results) -> list[Garbage]:
     campaigns = campaigns_in(results)
     if not campaigns:
         raise ConfigError(
-            f"{results.root} holds no campaign of its own, so nothing in it is referred to and all would be garbage. Check --results; "
-            "delete the folder itself if it is really meant."
+            f"{results.root} holds no campaign of its own, so nothing in it is referred to and all would be garbage. Check "
+            "--results; delete the folder itself if it is really meant."
         )
     held = [holdings_of(results, campaign) for campaign in campaigns]
     found = [

@@ -10,6 +10,7 @@ from typing import Any
 from mmplat.artifacts import Results, read_json
 from mmplat.errors import UnknownName
 from mmplat.recipes import TrainingJob
+from mmplat.records import IMPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _of_runs(results: Results, decided: dict[str, Any]) -> list[str]:
 
     folder = results.decided(decided["campaign"], decided["model"]["name"], decided["suite"]["name"])
     path = folder / "runs.parquet"
-    if decided["suite"].get("params", {}).get("origin") != "imported" or not path.exists():
+    if decided["suite"].get("params", {}).get("origin") != IMPORTED or not path.exists():
         return []
     keys: list[str] = pl.read_parquet(path.read_bytes(), columns=["suite_key"])["suite_key"].unique().to_list()
     return keys

@@ -24,15 +24,18 @@ from pydantic import ValidationError
 from mmplat.archive.checking import refuse_unsound
 from mmplat.archive.packing import FORMAT, MANIFEST, Listed, Manifest, is_weights
 from mmplat.archive.streams import reading
-from mmplat.artifacts import STAGING, Results, in_use, safe_name, write_json
+from mmplat.artifacts import Results, safe_name, write_json
 from mmplat.errors import ArtifactError
 from mmplat.ids import content_id, file_id
+from mmplat.locks import in_use
 
 ROOMS = ("batches", "campaigns", "evidence", "suites", "trained")
 NAME = re.compile(r"[A-Za-z0-9._+=-]+(/[A-Za-z0-9._+=-]+)+")
 """Names of our files: no drive, no root, no sign that a shell or another system reads in its own way."""
 LARGEST_MANIFEST = 256 * 2**20
 PIECE = 2**20
+STAGING = ".importing-"
+"""Begins the names of folders in which archives are unpacked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmplat.artifacts import Results, in_use, only_writer, write_json
+from mmplat.artifacts import Results, write_json
 from mmplat.asking.outcome import Advance, Outcome
 from mmplat.asking.prefaces import NO_PREFACES, Prefaces, read_prefaces, subjects
 from mmplat.asking.remote_job import RemoteJob
@@ -25,6 +25,7 @@ from mmplat.evidence.opening import set_aside_broken
 from mmplat.evidence.tokens import remember_tokens
 from mmplat.evidence.written import WRITTEN
 from mmplat.heartbeats import Pulse
+from mmplat.locks import in_use, only_writer
 from mmplat.models import RemoteModel, families
 from mmplat.models.identity import known_identity, located, model_key, remember_identity
 from mmplat.preparing import load_metadata, load_samples
@@ -66,9 +67,7 @@ def _ask(batch: Batch, results: Results, outcome: Outcome, pulse: Pulse, advance
         pulse.suite(part.name, len(samples) * (len(part.views) + len(part.writings)))
         target = results.evidence(batch.model.name, part.suite.name, key)
         with only_writer(target, what=f"Evidence of {batch.model.name} on {part.name}", places=part.shard.places):
-            _set_aside_broken(target)
-            missing = _missing(target, samples, part.views, batch.demand)
-            unwritten = missing_writings(target, samples, part.writings)
+            missing, unwritten = _absent(target, samples, part, batch.demand)
             kept = missing.size - int(missing.sum()) + unwritten.size - int(unwritten.sum())
             outcome.kept += kept
             advance(kept)
@@ -124,23 +123,34 @@ def _known(batch: Batch, here: ModelSpec, results: Results) -> dict[str, Any] | 
         return None
     for part in batch.suites:
         target = results.evidence(batch.model.name, part.suite.name, model_key(identity))
-        _set_aside_broken(target)
         samples = _distinct(results.suite(part.suite.name, part.suite.key), part.shard)
-        if _missing(target, samples, part.views, batch.demand).any():
-            return None
-        if missing_writings(target, samples, part.writings).any():
+        if any(absent.any() for absent in _absent(target, samples, part, batch.demand)):
             return None
     return identity
-
-
-def _set_aside_broken(target: Path) -> None:
-    for kind in (ROWS, WRITTEN):
-        set_aside_broken(target, kind)
 
 
 def _distinct(folder: Path, shard: Shard) -> list[Sample]:
     """The samples of a suite's shard, equal ones once."""
     return list({s.sample_key: s for s in load_samples(folder) if shard.holds(s)}.values())
+
+
+def _absent(
+    target: Path, samples: list[Sample], part: BatchSuite, demand: Demand
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which (sample, view) and which (sample, writing) must be asked.
+
+    Where a part of the evidence cannot be used, it is set aside, and what it held is absent.
+    """
+
+    def look() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        return _missing(target, samples, part.views, demand), missing_writings(target, samples, part.writings)
+
+    try:
+        return look()
+    except ArtifactError:
+        if not [broken for kind in (ROWS, WRITTEN) for broken in set_aside_broken(target, kind)]:
+            raise
+        return look()
 
 
 def _missing(folder: Path, samples: list[Sample], views: tuple[ViewSpec, ...], demand: Demand) -> NDArray[np.bool_]:

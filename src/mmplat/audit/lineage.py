@@ -16,12 +16,9 @@ from mmplat.evidence.written import WRITTEN
 from mmplat.models import Ask
 from mmplat.plan import Pair, read_plan
 from mmplat.preparing import load_metadata, load_samples
-from mmplat.records import RunRecord, Sample, ViewSpec
+from mmplat.records import IMPORTED, RunRecord, Sample, ViewSpec
 from mmplat.store import Origin, Recorded
 from mmplat.views import catalog as view_kinds
-
-IMPORTED = "imported"
-"""Origin of runs whose answers were given elsewhere: they have no evidence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,12 @@ import polars as pl
 
 from mmplat.artifacts import Results, read_json
 from mmplat.audit.comparing import metric_differences, prediction_differences, record_differences
-from mmplat.audit.lineage import IMPORTED
 from mmplat.deciding import Decisions, decisions
 from mmplat.errors import ArtifactError, MmplatError
 from mmplat.evidence.judged import judged_folder
 from mmplat.plan import read_plan
 from mmplat.preparing import load_metadata, load_picture, load_samples, samples_id
-from mmplat.records import RunRecord
+from mmplat.records import IMPORTED, RunRecord, identifying
 from mmplat.store import Recorded
 
 Status = Literal["verified", "imported", "differs", "superseded", "gone", "unreadable"]
@@ -146,7 +145,6 @@ def _why_superseded(run: RunRecord, now: RunRecord | None) -> Iterator[str]:
         yield "the cell is decided from other evidence now: another model revision, other samples or other views"
     if run.settings != now.settings:
         yield f"settings were {run.settings}, are {now.settings}"
-    ours = [name for name in now.versions if name in ("method", "suite") or name.startswith("metric:")]
-    for name in sorted({*ours, *(n for n in run.versions if n.startswith("metric:"))}):
+    for name in sorted({*identifying(now.versions), *identifying(run.versions)}):
         if run.versions.get(name) != now.versions.get(name):
             yield f"version of {name} was {run.versions.get(name)}, is {now.versions.get(name)}"

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.building.settings import BuildSpec
 from mmplat.errors import ArtifactError
 from mmplat.ids import content_id, file_id
+from mmplat.locks import only_writer
 from mmplat.provenance import packages
 
 Advance = Callable[[str, int, int], None]

@@ -47,10 +47,10 @@ def gc(
     results: ResultsOption = None,
 ) -> None:
     """List what no campaign refers to, with its size: evidence of models that left every grid, unreadable parts."""
-    from mmplat import archive, artifacts
+    from mmplat import archive, artifacts, locks
 
     where = artifacts.results(results)
-    with artifacts.alone(where) if delete else nullcontext():
+    with locks.alone(where) if delete else nullcontext():
         found = archive.collect(where)
         for one in found:
             kept = archive.delete(one) if delete else None

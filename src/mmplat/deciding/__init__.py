@@ -13,11 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmplat.artifacts import Results, atomic, only_writer, write_json
+from mmplat.artifacts import Results, atomic, write_json
 from mmplat.deciding import tables
 from mmplat.deciding.cells import Context, Decided, context_of, method_cells
 from mmplat.deciding.written import written_cells
 from mmplat.ids import file_id
+from mmplat.locks import only_writer
 from mmplat.plan import Pair, Plan
 from mmplat.records import RunRecord
 

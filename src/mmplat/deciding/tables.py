@@ -19,7 +19,7 @@ from mmplat.metrics import Answered, catalog, summarise
 from mmplat.metrics.graded import summarise_graded
 from mmplat.metrics.summary import CellAnswers, Number
 from mmplat.provenance import git_state, packages
-from mmplat.records import MetricRecord, RunRecord, Sample, ViewSpec
+from mmplat.records import MetricRecord, RunRecord, Sample, ViewSpec, measured_run_id
 from mmplat.suites import catalog as suites
 
 
@@ -39,20 +39,23 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
     if context.judgments is not None:
         settings["judge"] = context.judgments.settings
         versions |= context.judgments.versions
-    coordinates = {
+    of_id = {
         "campaign": context.plan.grid.campaign,
         "model": pair.model.name,
         "suite": pair.suite.name,
         "decoding": cell.decoding.name,
         "method": method.spec.name,
         "seed": cell.seeded.seed,
+        "evidence_key": evidence_key,
+        "settings": settings,
+        "versions": {**packages(), **context.asked.get("versions", {}), **versions},
     }
     failed = len(context.samples) - len(cell.rows)
     revision, dirty = git_state()
     main = context.evidence.seen_from(method.main).main
     return RunRecord(
-        run_id=content_id({**coordinates, "evidence": evidence_key, "settings": settings, "versions": versions}),
-        **coordinates,
+        run_id=measured_run_id(of_id),
+        **of_id,
         status="failed" if not len(cell.rows) else "incomplete" if failed else "done",
         error=why_failed(context, [v.name for v in views], cell.undecided) if failed else None,
         n=len(cell.rows),
@@ -66,10 +69,7 @@ def run_record(context: Context, cell: Decided) -> RunRecord:
         git_dirty=dirty,
         model_key=context.model_key,
         suite_key=context.suite["key"],
-        evidence_key=evidence_key,
         evidence_digest=context.evidence_digest,
-        settings=settings,
-        versions={**packages(), **context.asked.get("versions", {}), **versions},
     )
 
 

@@ -209,7 +209,7 @@ def measured(
 
 
 def _measured(plan: Plan, pair: Pair, results: Results) -> Measured:
-    here, results = results, results.of(plan.grid.campaign)
+    guest, results = results.has_guest(plan.grid.campaign), results.of(plan.grid.campaign)
     folder = results.decided(plan.grid.campaign, pair.model.name, pair.suite.name)
     decided = read_json(folder / "decided.json", made_by=f"mmplat decide {results.plan(plan.grid.campaign)}")
     for name in ("runs.parquet", "predictions.parquet"):
@@ -222,5 +222,5 @@ def _measured(plan: Plan, pair: Pair, results: Results) -> Measured:
         runs=runs.filter(pl.col("status") != "failed"),
         predictions=folder / "predictions.parquet",
         evidence_folder=results.evidence(pair.model.name, pair.suite.name, decided["model"]["key"]),
-        guest=results != here,
+        guest=guest,
     )

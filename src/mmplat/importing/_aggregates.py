@@ -12,13 +12,12 @@ from typing import Any
 
 import polars as pl
 
-from mmplat.artifacts import Results, only_writer, safe_name
+from mmplat.artifacts import Results, safe_name
 from mmplat.errors import ConfigError
 from mmplat.ids import content_id, file_id
 from mmplat.importing._merging import CHOICES, Held, held
 from mmplat.importing._recording import (
     METRICS,
-    ORIGIN,
     PREDICTIONS_SCHEMA,
     imported_run,
     refuse_strangers,
@@ -27,8 +26,9 @@ from mmplat.importing._recording import (
 )
 from mmplat.importing._rows import json_of
 from mmplat.importing._sources import SourceFile, settings_of
+from mmplat.locks import only_writer
 from mmplat.metrics.intervals import Z95
-from mmplat.records import Cell, RunRecord
+from mmplat.records import IMPORTED, Cell, RunRecord
 
 NAMES = {"acc": "accuracy", "exact_match": "accuracy", "pope_accuracy": "accuracy", "pope_f1_score": "f1",
          "pope_precision": "precision", "pope_recall": "recall"}  # fmt: skip
@@ -111,10 +111,10 @@ def _refuse_one_folder(path: Path, tasks: list[_Task]) -> None:
 def _task(campaign: str, path: Path, cell: Cell, found: Mapping[str, Any]) -> _Task:
     n = _count(path, cell.suite, found)
     metrics = list(_metrics(path, cell.suite, found["results"][cell.suite]))
-    content = content_id([ORIGIN, cell.suite, n])
+    content = content_id([IMPORTED, cell.suite, n])
     suite = {
         "name": cell.suite, "key": content, "kind": cell.suite, "version": 1, "n": n, "content_id": content,
-        "params": {"origin": ORIGIN},
+        "params": {"origin": IMPORTED},
     }  # fmt: skip
     coordinates = {"campaign": campaign, **{name: getattr(cell, name) for name in Cell.__slots__}}
     settings = settings_of({"format": "lm-eval results"}, [SourceFile("results", path.name, file_id(path))])

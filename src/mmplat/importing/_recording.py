@@ -13,21 +13,21 @@ from typing import Any
 
 import polars as pl
 
-from mmplat.artifacts import Results, atomic, only_writer, read_json, safe_name, write_json
+from mmplat.artifacts import Results, atomic, read_json, safe_name, write_json
 from mmplat.deciding.tables import PREDICTIONS, runs_table
 from mmplat.errors import ConfigError
 from mmplat.ids import content_id, file_id
 from mmplat.importing._merging import Merged, held, merged
 from mmplat.importing._scoring import Imported, Scored, numbers_of
 from mmplat.importing._sources import Source, settings_of
+from mmplat.locks import only_writer
 from mmplat.metrics import catalog as metrics
 from mmplat.metrics.summary import Number
 from mmplat.preparing import samples_table
 from mmplat.provenance import git_state, packages
-from mmplat.records import Cell, MetricRecord, RunRecord, Sample
+from mmplat.records import IMPORTED, Cell, MetricRecord, RunRecord, Sample
 from mmplat.suites import Suite
 
-ORIGIN = "imported"
 ELSEWHERE = "unknown"
 """Device and dtype of what was asked elsewhere."""
 METRICS: dict[str, Any] = {
@@ -94,7 +94,7 @@ def write_run(results: Results, run: RunRecord, suite: dict[str, Any], tables: d
     _write(folder / "runs.parquet", runs)
     for name in ("predictions", "metrics"):
         _write(folder / f"{name}.parquet", left[name])
-    model = {"name": run.model, "key": run.model_key, "identity": {"origin": ORIGIN}}
+    model = {"name": run.model, "key": run.model_key, "identity": {"origin": IMPORTED}}
     said = {"campaign": run.campaign, "model": model, "suite": suite, "runs": runs.height, "seconds": 0.0}
     said["files"] = {f"{name}.parquet": file_id(folder / f"{name}.parquet", length=64) for name in left}
     write_json(results.plan(run.campaign), plan)
@@ -108,7 +108,7 @@ def refuse_strangers(results: Results, campaign: str, cell: Cell) -> None:
     if not path.exists():
         return
     found = read_json(path, made_by="mmplat import")
-    if found.get("origin") != ORIGIN:
+    if found.get("origin") != IMPORTED:
         raise ConfigError(
             f"Campaign {campaign!r} is of a grid that mmplat ran ({path}). Imported results have campaigns of their own: "
             "choose another --campaign."
@@ -129,8 +129,8 @@ def _write_suite(results: Results, name: str, of: Suite, samples: list[Sample]) 
     ordered = sorted(samples, key=lambda sample: sample.sample_id)  # the same key in whatever order files came
     content = content_id([[s.sample_id, s.sample_key, s.gold, s.cluster, s.groups] for s in ordered])
     suite = {
-        "name": name, "key": content_id({ORIGIN: content, "suite": name}), "kind": of.name, "version": of.version,
-        "n": len(samples), "content_id": content, "params": {"origin": ORIGIN},
+        "name": name, "key": content_id({IMPORTED: content, "suite": name}), "kind": of.name, "version": of.version,
+        "n": len(samples), "content_id": content, "params": {"origin": IMPORTED},
     }  # fmt: skip
     folder = results.suite(name, str(suite["key"]))
     if not (folder / "suite.json").exists():
@@ -166,17 +166,17 @@ def imported_run(
     revision, dirty = git_state()
     return RunRecord(
         run_id=content_id(
-            {**coordinates, "made_of": made_of, "versions": versions, "suite": suite_key, "origin": ORIGIN}
+            {**coordinates, "made_of": made_of, "versions": versions, "suite": suite_key, "origin": IMPORTED}
         ),
         **coordinates,
-        origin=ORIGIN,
+        origin=IMPORTED,
         forward_passes=0,
         seconds=0.0,
         device=ELSEWHERE,
         dtype=ELSEWHERE,
         git_revision=revision,
         git_dirty=dirty,
-        model_key=content_id({ORIGIN: coordinates["model"]}),
+        model_key=content_id({IMPORTED: coordinates["model"]}),
         suite_key=suite_key,
         evidence_key=content_id(made_of),
         settings=settings,
@@ -241,7 +241,7 @@ def _beside(path: Path, table: pl.DataFrame) -> pl.DataFrame:
 def _plan(results: Results, run: RunRecord) -> dict[str, Any]:
     """What the campaign holds with this run."""
     path = results.plan(run.campaign)
-    empty: dict[str, Any] = {"origin": ORIGIN, "imports": []}
+    empty: dict[str, Any] = {"origin": IMPORTED, "imports": []}
     found = read_json(path, made_by="mmplat import") if path.exists() else empty
     cell = {name: getattr(run, name) for name in Cell.__slots__}
     cells = sorted(
@@ -252,7 +252,7 @@ def _plan(results: Results, run: RunRecord) -> dict[str, Any]:
         {"model": model, "suite": suite} for model, suite in sorted({(one["model"], one["suite"]) for one in cells})
     ]
     return {
-        **{"campaign": run.campaign, "origin": ORIGIN, "imports": cells, "grid": grid, "grid_text": json.dumps(grid)},
+        **{"campaign": run.campaign, "origin": IMPORTED, "imports": cells, "grid": grid, "grid_text": json.dumps(grid)},
         **{"cells": len(cells), "planned": len(cells), "skipped": [], "batches": [], "pairs": pairs},
         **{"forwards": 0, "forwards_cell_by_cell": 0},
     }

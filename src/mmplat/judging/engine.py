@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.deciding.asked import asked_of
 from mmplat.errors import ConfigError
 from mmplat.evidence.judged import JUDGED, KEY, SCHEMA, judged_folder, read_judged, write_judged
@@ -23,6 +23,7 @@ from mmplat.evidence.opening import set_aside_broken
 from mmplat.evidence.written import read_written
 from mmplat.ids import content_id
 from mmplat.judges import JudgeSpec
+from mmplat.locks import only_writer
 from mmplat.models import Failure
 from mmplat.plan import Pair, Plan, refuse_guest
 from mmplat.preparing import load_samples

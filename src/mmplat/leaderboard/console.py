@@ -142,7 +142,7 @@ class _Process:
                 f"The process for queries ended with code {code} before it had read the results. The terminal that serves the "
                 "dashboard says why; meanwhile the command line answers: mmplat sql."
             )
-        if is_late.is_set() or (is_late.is_set() or code in (-signal.SIGALRM, -signal.SIGXCPU)):
+        if is_late.is_set() or code in (-signal.SIGALRM, -signal.SIGXCPU):
             return QueryError(f"The query was stopped after {self.limits.seconds:g} s. {NARROWER}")
         return QueryError(
             f"The query's process ended with code {code}: most likely the query needs more than "

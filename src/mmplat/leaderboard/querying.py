@@ -53,9 +53,8 @@ def frame(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> pl.Dat
     A sum that 64 bits do not hold is refused: formats and readers of tables round it, or take it for a negative number.
     """
     for name, kind, *_ in answer.description or ():
-        if any(
-            wide in str(kind) for wide in ("UHUGEINT", "BIGNUM")
-        ):  # Arrow makes −1 of the largest, and bytes of the other
+        # Arrow makes −1 of the largest UHUGEINT, and bytes of a BIGNUM.
+        if "UHUGEINT" in str(kind) or "BIGNUM" in str(kind):
             raise QueryError(f"Column {name!r} is of type {kind}, which no table holds. {_CAST}")
     try:
         table = pl.DataFrame(answer.to_arrow_table())

@@ -18,9 +18,18 @@ from mmplat.records.axes import (
 from mmplat.records.base import Record
 from mmplat.records.batches import PLACES, Batch, BatchSuite, Demand, Shard, Writing
 from mmplat.records.questions import Prompt, Sample
-from mmplat.records.runs import Cell, MetricRecord, RunRecord, RunStatus
+from mmplat.records.runs import (
+    IMPORTED,
+    Cell,
+    MetricRecord,
+    RunRecord,
+    RunStatus,
+    identifying,
+    measured_run_id,
+)
 
 __all__ = [
+    "IMPORTED",
     "MACHINE_SETTINGS",
     "PLACES",
     "Batch",
@@ -43,4 +52,6 @@ __all__ = [
     "TrainingSpec",
     "ViewSpec",
     "Writing",
+    "identifying",
+    "measured_run_id",
 ]

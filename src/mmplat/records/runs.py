@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmplat.ids import content_id
 from mmplat.records.base import Record
 
 
@@ -19,6 +21,8 @@ class Cell:
     seed: int
 
 
+IMPORTED = "imported"
+"""Origin of runs and suites that were made from answers of other tools: they have no evidence."""
 RunStatus = Literal["done", "incomplete", "failed"]
 
 
@@ -62,6 +66,24 @@ class RunRecord(Record):
     """Decoding settings and method parameters, resolved."""
     versions: dict[str, str]
     """Versions of packages and extensions behind the numbers."""
+
+
+def identifying(versions: Mapping[str, str]) -> dict[str, str]:
+    """The versions that are part of a run's id: those of what decides it, and not those of packages."""
+    deciding, families = ("method", "suite", "judge"), ("metric:", "rubric:")
+    return {name: value for name, value in versions.items() if name in deciding or name.startswith(families)}
+
+
+def measured_run_id(run: Mapping[str, Any]) -> str:
+    """The id of a measured run, from its record: the content of everything that determines its numbers."""
+    return content_id(
+        {
+            **{name: run[name] for name in ("campaign", "model", "suite", "decoding", "method", "seed")},
+            "evidence": run["evidence_key"],
+            "settings": run["settings"],
+            "versions": identifying(run["versions"]),
+        }
+    )
 
 
 class MetricRecord(Record):

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from mmplat.artifacts import Results, only_writer, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.errors import ArtifactError, Busy, MmplatError
 from mmplat.heartbeats import process_exists, read_heartbeat
+from mmplat.locks import only_writer
 from mmplat.records import Record
 from mmplat.schedule import clock
 from mmplat.schedule.entries import Scheduled, refuse_inside, scheduled

@@ -94,9 +94,7 @@ def decided_folders(results: Results, campaign: str) -> list[DecidedFolder]:
     plan = read_json(results.plan(campaign), made_by="mmplat plan --write")
     planned = [results.decided(campaign, pair["model"], pair["suite"]) / "decided.json" for pair in plan["pairs"]]
     return [
-        _decided_folder(marker, campaign, results.of(campaign) != results)
-        for marker in sorted(planned)
-        if marker.exists()
+        _decided_folder(marker, campaign, results.has_guest(campaign)) for marker in sorted(planned) if marker.exists()
     ]
 
 

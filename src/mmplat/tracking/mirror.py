@@ -17,9 +17,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmplat.artifacts import Results, only_writer
+from mmplat.artifacts import Results
 from mmplat.errors import ForeignCampaign
 from mmplat.ids import content_id
+from mmplat.locks import only_writer
 from mmplat.owners import Owner, owner_of
 from mmplat.records import MetricRecord, RunRecord
 from mmplat.tracking.ready import (

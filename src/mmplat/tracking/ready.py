@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mmplat.artifacts import Results, make_database_file, only_writer, read_json, write_json
+from mmplat.artifacts import Results, make_database_file, read_json, write_json
 from mmplat.errors import ArtifactError, Busy, MmplatError, TrackingError
+from mmplat.locks import only_writer
 from mmplat.urls import masked, scrubbed, unclear
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mmplat.artifacts import Results, only_writer, read_json
+from mmplat.artifacts import Results, read_json
+from mmplat.locks import only_writer
 from mmplat.owners import owner_of
 from mmplat.tracking.mirror import BATCH_LIMIT, NAME_LIMIT, ORIGIN, clean, flattened, shortened
 from mmplat.tracking.ready import client, is_own_file, reason_of, silent, tracking_uri, wait_until_ready

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmplat.artifacts import Results, in_use, only_writer, read_json, write_json
+from mmplat.artifacts import Results, read_json, write_json
 from mmplat.ids import folder_id
+from mmplat.locks import in_use, only_writer
 from mmplat.models import families
 from mmplat.models.identity import located
 from mmplat.models.teaching import Teachable
