@@ -170,8 +170,8 @@ def _explain(error: ValidationError, kind: type[BaseModel], document: Document) 
             whose = f"{spelled}: " if spelled else ""
             lines[f"{place}: {whose}{problem['msg'].removeprefix('Value error, ')}."] = None
         elif not (problem["type"] == "string_type" and isinstance(problem["input"], dict)):
-            said = NUMBERS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-            lines[f"{place}: {spelled} = {problem['input']!r}: {said}."] = None
+            message = NUMBERS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+            lines[f"{place}: {spelled} = {problem['input']!r}: {message}."] = None
     return "\n".join(lines)
 
 

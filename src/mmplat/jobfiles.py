@@ -120,12 +120,12 @@ def _read(path: Path, kind: type[File]) -> File:
 
 def _refuse_foreign_places(spec: SuiteSpec, path: Path) -> None:
     """Parameters that say where data lie are in no key, so a file must not say itself which ones these are."""
-    said, known = [spec.places], [suites.get(spec.kind).places]
+    stated, known = [spec.places], [suites.get(spec.kind).places]
     if spec.condition is not None:
-        said.append(spec.condition.places)
+        stated.append(spec.condition.places)
         known.append(conditions.get(spec.condition.kind).places)
-    if said != known:
+    if stated != known:
         raise ArtifactError(
-            f"{path} keeps parameters of suite {spec.name!r} out of its name that belong into it: {said}, and this version of "
+            f"{path} keeps parameters of suite {spec.name!r} out of its name that belong into it: {stated}, and this version of "
             f"mmplat keeps {known} out. Nothing of it is run. `{MADE_BY}` writes it again."
         )

@@ -1,6 +1,6 @@
 """Numbers as people write them into files: strict types for fields, and names that tell two numbers apart.
 
-Pydantic takes `true` for 1 and "3" for 3 unless it is told not to. A number that is read otherwise than it was meant runs, and
+Pydantic takes `true` for 1 and "3" for 3 unless a field is strict. A number that is read otherwise than it was meant runs, and
 its results carry a name that says nothing of it, so what is no number where one is needed is refused.
 """
 

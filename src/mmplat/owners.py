@@ -37,9 +37,9 @@ def owner_of(results: Results) -> Owner:
     if not path.exists():
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_json_new(path, asdict(Owner(secrets.token_hex(8), now, _user(), os.uname().nodename)))
-    said = read_json(path, made_by=MADE_BY)
+    content = read_json(path, made_by=MADE_BY)
     try:
-        return Owner(**{name: str(said[name]) for name in ("id", "made", "user", "host")})
+        return Owner(**{name: str(content[name]) for name in ("id", "made", "user", "host")})
     except (KeyError, TypeError) as error:
         raise ArtifactError(
             f"{path} does not say which results folder this is ({error!r}). Take it back from a copy of the folder. Without "

@@ -255,9 +255,9 @@ def write_plan(plan: Plan, results: Results) -> Path:
             jobfiles.write(results.suite_spec(suite.key), suite)
         for training in plan.grid.trainings.values():
             write_training(training, results)
-        said = describe(plan)
-        if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(said):
-            write_json(path, said)
+        description = describe(plan)
+        if not path.exists() or canonical_json(read_json(path, made_by=MADE_BY)) != canonical_json(description):
+            write_json(path, description)
     return path
 
 

@@ -61,7 +61,7 @@ def load_samples(folder: Path) -> list[Sample]:
     path = folder / "samples.parquet"
     if not (folder / "suite.json").exists():
         raise ArtifactError(f"{folder} is no prepared suite (suite.json is missing). `mmplat prepare` makes it.")
-    said = load_metadata(folder)
+    metadata = load_metadata(folder)
     lists = ("labels", "options", "images")
     objects = ("groups", "reference")
     try:
@@ -76,8 +76,8 @@ def load_samples(folder: Path) -> list[Sample]:
             f"{path} cannot be read ({error}). Delete the folder {folder} and run `mmplat prepare` again."
         ) from error
     # suite.json names the file's digest since 0.2; before, what its samples come to, and of imported answers not even that.
-    known = "samples" in said or said.get("params", {}).get("origin") == IMPORTED
-    if digest != said.get("samples", digest) or not (known or samples_id(samples) == said["content_id"]):
+    known = "samples" in metadata or metadata.get("params", {}).get("origin") == IMPORTED
+    if digest != metadata.get("samples", digest) or not (known or samples_id(samples) == metadata["content_id"]):
         raise ArtifactError(
             f"{path} does not hold the samples that were prepared: it was altered, or is damaged. Delete the folder {folder} "
             "and run `mmplat prepare` again."

@@ -19,7 +19,7 @@ ENCODE = "@ as %40, / as %2F, ? as %3F, # as %23, % as %25"
 
 
 def masked(url: str) -> str:
-    """The URL without its secrets; nothing but its scheme where it cannot be told what is one."""
+    """The URL without its secrets; nothing but its scheme where its secrets cannot be found."""
     scheme, sign, rest = url.partition("://")
     if not sign:
         return url if "@" not in url else HIDDEN
@@ -71,7 +71,7 @@ def _secrets(url: str) -> set[str]:
 
 
 def unclear(url: str, *, signs: str = "/?#") -> str | None:
-    """Why it cannot be told where the password of a URL ends, for a message, which must not repeat it; None: it can.
+    """Why the end of the password in a URL is ambiguous, for a message, which must not repeat it; None: it is not.
 
     `signs` are those that end the host for whoever reads the URL.
     """

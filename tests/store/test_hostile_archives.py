@@ -95,8 +95,8 @@ def test_evidence_of_an_archive_changes_no_number_of_our_own_campaigns(
     decide(plan, plan.pairs[0], theirs)
     file = packed(theirs, tmp_path / "a.tar.gz")
     before = ours.table("metrics")
-    said = mmplat("import", "campaign", str(file), "--results", str(ours.results.root))
-    assert said.code == 0, said.err
+    result = mmplat("import", "campaign", str(file), "--results", str(ours.results.root))
+    assert result.code == 0, result.err
     decide(ours.plan, ours.plan.pairs[0], ours.results)
     assert ours.table("metrics").equals(before)
     publish(ours.results, "test")
@@ -141,50 +141,61 @@ def test_nothing_is_asked_for_a_campaign_that_came_as_an_archive(theirs: Results
 
 def edit(results: Results, pattern: str, change: Callable[[dict[str, Any]], None]) -> None:
     [path] = sorted(results.root.glob(pattern))[:1]
-    said = read_json(path, made_by="")
-    change(said)
-    write_json(path, said)
+    content = read_json(path, made_by="")
+    change(content)
+    write_json(path, content)
 
 
 def in_batch(name: str) -> Change:
     return lambda results: edit(
-        results, "batches/????????????????.json", lambda said: said["model"].update({name: True})
+        results, "batches/????????????????.json", lambda content: content["model"].update({name: True})
     )
 
 
 def in_grid_text(results: Results) -> None:
-    def change(said: dict[str, Any]) -> None:
-        said["grid_text"] = said["grid_text"].replace(
+    def change(content: dict[str, Any]) -> None:
+        content["grid_text"] = content["grid_text"].replace(
             "models: [fake]", "models: [{name: fake, trust_remote_code: yes}]"
         )
 
     edit(results, "campaigns/theirs/plan.json", change)
 
 
+def grid_text(text: str) -> Change:
+    """A plan whose grid is this text."""
+    return lambda results: edit(results, "campaigns/theirs/plan.json", lambda content: content.update(grid_text=text))
+
+
+def laughing() -> str:
+    """A few lines of YAML that stand for a billion values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    return "\n".join([*lines, *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))])
+
+
 def another_batch(results: Results) -> None:
-    edit(results, "batches/????????????????.json", lambda said: said["model"].update(path="/somewhere/else"))
+    edit(results, "batches/????????????????.json", lambda content: content["model"].update(path="/somewhere/else"))
 
 
 def another_suite(results: Results) -> None:
-    edit(results, "suites/*.json", lambda said: said["params"].update(path="/etc"))
+    edit(results, "suites/*.json", lambda content: content["params"].update(path="/etc"))
 
 
 def another_identity(results: Results) -> None:
-    edit(results, "evidence/*/*/*/evidence.json", lambda said: said["identity"].update(revision="another"))
+    edit(results, "evidence/*/*/*/evidence.json", lambda content: content["identity"].update(revision="another"))
 
 
 def other_gold(results: Results) -> None:
     [path] = results.suites_root.rglob("samples.parquet")
     table = pl.read_parquet(path, glob=False)
     table.with_columns(gold=pl.col("labels").list.last()).write_parquet(path)
-    edit(results, "suites/*/*/suite.json", lambda said: said.update(samples=file_id(path, length=64)))
+    edit(results, "suites/*/*/suite.json", lambda content: content.update(samples=file_id(path, length=64)))
 
 
 def other_question(results: Results) -> None:
     [path] = results.suites_root.rglob("samples.parquet")
     table = pl.read_parquet(path, glob=False)
     table.with_columns(question=pl.lit("Is it?")).write_parquet(path)
-    edit(results, "suites/*/*/suite.json", lambda said: said.update(samples=file_id(path, length=64)))
+    edit(results, "suites/*/*/suite.json", lambda content: content.update(samples=file_id(path, length=64)))
 
 
 def another_picture(results: Results) -> None:
@@ -202,7 +213,11 @@ def a_run_of_another_name(results: Results) -> None:
     [path] = results.root.rglob("runs.parquet")
     pl.read_parquet(path, glob=False).with_columns(run_id=pl.lit("0123456789abcdef")).write_parquet(path)
     digest = file_id(path, length=64)
-    edit(results, "campaigns/*/decided/*/*/decided.json", lambda said: said["files"].update({"runs.parquet": digest}))
+    edit(
+        results,
+        "campaigns/*/decided/*/*/decided.json",
+        lambda content: content["files"].update({"runs.parquet": digest}),
+    )
 
 
 def metrics_that_decided_json_does_not_vouch_for(results: Results) -> None:
@@ -214,6 +229,9 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a batch that trusts remote code": (in_batch("trust_remote_code"), "asks for trust_remote_code"),
     "a batch that takes pickles": (in_batch("pickled_weights"), "asks for pickled_weights"),
     "a grid that trusts remote code": (in_grid_text, "plan.json asks for trust_remote_code"),
+    "a grid that is no YAML": (grid_text("models: [fake"), "its grid_text:1: this is not valid YAML"),
+    "a grid of a billion values": (grid_text(laughing()), "it holds more than 1,000,000 values"),
+    "a grid that is nested without end": (grid_text("[" * 5000 + "]" * 5000), "nested too deeply"),
     "a batch under the key of another": (another_batch, "does not hold what its name says"),
     "a specification under the key of another": (another_suite, "does not hold what its name says"),
     "evidence of another model": (another_identity, "is of another model than its folder"),
@@ -253,8 +271,8 @@ def test_nothing_is_swept_while_another_process_imports_prepares_or_asks(ours: R
     other.start()
     try:
         assert held.wait(30)
-        said = mmplat("gc", "--delete", "--results", str(ours.results.root))
-        assert (said.code, "Something is being planned, prepared, asked" in said.err) == (1, True)
+        result = mmplat("gc", "--delete", "--results", str(ours.results.root))
+        assert (result.code, "Something is being planned, prepared, asked" in result.err) == (1, True)
         assert mmplat("gc", "--results", str(ours.results.root)).code == 0  # listing disturbs nobody
     finally:
         until.set()

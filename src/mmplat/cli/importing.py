@@ -149,29 +149,29 @@ def _as_json(found: Imported, suite: str, model: str, written: Written | None) -
     from dataclasses import asdict
 
     joined = found.joined
-    said: dict[str, Any] = {"model": model, "suite": suite, **_counts(found), **_numbers(found.numbers)}
+    shown: dict[str, Any] = {"model": model, "suite": suite, **_counts(found), **_numbers(found.numbers)}
     lists = {"unjoined_answers": joined.unjoined, "unanswered": joined.unanswered, "unparsed_answers": found.unparsed}
-    said |= {name: [asdict(left) for left in left_out] for name, left_out in lists.items()}
+    shown |= {name: [asdict(left) for left in left_out] for name, left_out in lists.items()}
     if written is not None:
         merged = written.merged
         counts = {"new_answers": merged.new, "known_answers": merged.known, "n": merged.n}
         replaced = None if merged.replaced is None else merged.replaced.run_id
-        said["run"] = {**counts, "replaced": replaced, **_numbers(written.numbers)}
-    return json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        shown["run"] = {**counts, "replaced": replaced, **_numbers(written.numbers)}
+    return json.dumps(shown, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def _numbers(found: Iterable[Number]) -> dict[str, Any]:
-    """Metrics by name, their intervals, and groups; what was said is certain: the expected value of a metric is the metric."""
+    """Metrics by name, their intervals, and groups; the answers are certain, so the expected value of a metric is the metric."""
     numbers = [one for one in found if not one.metric.startswith("expected_")]
     whole = [one for one in numbers if one.subset == "all"]
-    said: dict[str, Any] = {one.metric: one.value for one in whole if one.metric != "unparsed"}
-    said["unparsed_share"] = next((one.value for one in whole if one.metric == "unparsed"), None)
-    said["intervals"] = {one.metric: [one.low, one.high] for one in whole if one.low is not None}
-    said["groups"] = {}
+    shown: dict[str, Any] = {one.metric: one.value for one in whole if one.metric != "unparsed"}
+    shown["unparsed_share"] = next((one.value for one in whole if one.metric == "unparsed"), None)
+    shown["intervals"] = {one.metric: [one.low, one.high] for one in whole if one.low is not None}
+    shown["groups"] = {}
     for one in numbers:
         if one.subset != "all":
-            said["groups"].setdefault(one.subset, {"n": one.n})[one.metric] = one.value
-    return said
+            shown["groups"].setdefault(one.subset, {"n": one.n})[one.metric] = one.value
+    return shown
 
 
 def _counts(found: Imported) -> dict[str, int]:

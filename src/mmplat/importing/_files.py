@@ -32,21 +32,27 @@ def choose(
         raise ConfigError(
             f"Files of the format {form.name!r} hold their questions themselves: leave --annotations away."
         )
-    asked = _expanded(form, annotations, "--annotations")
+    question_files = _expanded(form, annotations, "--annotations")
     # A folder may hold both: what holds the questions is found in it as answers too.
-    told = [path for path in _expanded(form, answers, "--answers") if path in answers or path not in asked]
-    if not told:
+    answer_files = [
+        path for path in _expanded(form, answers, "--answers") if path in answers or path not in question_files
+    ]
+    if not answer_files:
         raise ConfigError(
             f"--answers {answers[0]}: there are no files but those of --annotations. Name those with answers."
         )
-    of = _questions_of(told, asked, in_order=not _is_expanded(told, answers) and not _is_expanded(asked, annotations))
-    left_out = [path for path in asked if path not in of]
+    questions_of = _questions_of(
+        answer_files,
+        question_files,
+        in_order=not _is_expanded(answer_files, answers) and not _is_expanded(question_files, annotations),
+    )
+    left_out = [path for path in question_files if path not in questions_of]
     if named := [path for path in left_out if path in annotations]:
         raise ConfigError(
             f"--annotations {named[0]}: no file of answers goes with it. Give its answers too, or leave it away. The answers "
-            f"go with {', '.join(sorted({str(path) for path in of}))}."
+            f"go with {', '.join(sorted({str(path) for path in questions_of}))}."
         )
-    given = [Given(path, questions, columns or {}) for path, questions in zip(told, of, strict=True)]
+    given = [Given(path, questions, columns or {}) for path, questions in zip(answer_files, questions_of, strict=True)]
     return Chosen(given, left_out)
 
 
@@ -81,18 +87,19 @@ def _is_expanded(files: Sequence[Path], paths: Sequence[Path]) -> bool:
     return any(file not in paths for file in files)
 
 
-def _questions_of(told: Sequence[Path], asked: Sequence[Path], *, in_order: bool) -> list[Path | None]:
+def _questions_of(answer_files: Sequence[Path], question_files: Sequence[Path], *, in_order: bool) -> list[Path | None]:
     """The file of questions of each file of answers: by its name, else by the order in which both were given."""
-    if len(asked) < 2:
-        return [next(iter(asked), None)] * len(told)
-    marks = _marks(asked)
-    named = [_named_alike(path, marks) for path in told]
-    if in_order and len(told) == len(asked) and not any(named):
-        return list(asked)
-    for path, questions in zip(told, named, strict=True):
+    if len(question_files) < 2:
+        return [next(iter(question_files), None)] * len(answer_files)
+    marks = _marks(question_files)
+    named = [_named_alike(path, marks) for path in answer_files]
+    if in_order and len(answer_files) == len(question_files) and not any(named):
+        return list(question_files)
+    for path, questions in zip(answer_files, named, strict=True):
         if questions is None:
             raise ConfigError(
-                f"--answers {path}: which of {', '.join(file.name for file in asked)} it answers is not clear from its name. "
+                f"--answers {path}: which of "
+                f"{', '.join(file.name for file in question_files)} it answers is not clear from its name. "
                 f"Name it after one of them (with {' or '.join(_shown(mark) for mark in marks.values())} in the name), or "
                 "give as many files of answers as of questions, one by one and in the same order. A file that answers several of "
                 "them is cut into one for each."
@@ -100,14 +107,17 @@ def _questions_of(told: Sequence[Path], asked: Sequence[Path], *, in_order: bool
     return named
 
 
-def _marks(asked: Sequence[Path]) -> dict[Path, frozenset[str]]:
+def _marks(question_files: Sequence[Path]) -> dict[Path, frozenset[str]]:
     """What tells these files apart: coco_pope_random.json and coco_pope_popular.json → random, popular."""
-    for words in ([_words(path.stem) for path in asked], [_words(path.parent.name, path.stem) for path in asked]):
+    for words in (
+        [_words(path.stem) for path in question_files],
+        [_words(path.parent.name, path.stem) for path in question_files],
+    ):
         shared = frozenset.intersection(*words)
         marks = [one - shared for one in words]
         if all(marks) and len(set(marks)) == len(marks):
             break
-    return dict(zip(asked, marks, strict=True))
+    return dict(zip(question_files, marks, strict=True))
 
 
 def _named_alike(path: Path, marks: Mapping[Path, frozenset[str]]) -> Path | None:

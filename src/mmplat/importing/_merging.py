@@ -170,11 +170,11 @@ def _rows(results: Results, before: Held) -> list[Scored]:
     folder = results.suite(before.cell.suite, before.suite_key)
     path = before.folder / "predictions.parquet"
     found = pl.read_parquet(path.read_bytes()).filter(run_id=before.run_id) if path.exists() else pl.DataFrame()
-    said = {row["sample_id"]: row for row in found.iter_rows(named=True)}
+    answers = {row["sample_id"]: row for row in found.iter_rows(named=True)}
     samples = {sample.sample_id: sample for sample in load_samples(folder)}
-    if said.keys() != samples.keys():
+    if answers.keys() != samples.keys():
         raise ArtifactError(
-            f"The cell holds {before}, and its files do not belong together: {path} has {len(said)} answers of the run, "
+            f"The cell holds {before}, and its files do not belong together: {path} has {len(answers)} answers of the run, "
             f"{folder} {len(samples)} samples. Import all of its files again with --replace."
         )
-    return [Scored(samples[name], row["text"], row["answer"], row["error"]) for name, row in said.items()]
+    return [Scored(samples[name], row["text"], row["answer"], row["error"]) for name, row in answers.items()]

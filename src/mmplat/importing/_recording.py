@@ -1,7 +1,7 @@
 """Imported results → the files of a campaign, as deciding would leave them; `mmplat publish` puts them into the store.
 
 A campaign of imports has a plan without batches: nothing of it can be asked again. What a second import of a cell makes of the
-run that is there is said in _merging.py.
+run that is there is decided in _merging.py.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def write_run(results: Results, run: RunRecord, suite: dict[str, Any], tables: d
     for name in ("predictions", "metrics"):
         _write(folder / f"{name}.parquet", left[name])
     model = {"name": run.model, "key": run.model_key, "identity": {"origin": IMPORTED}}
-    said = {"campaign": run.campaign, "model": model, "suite": suite, "runs": runs.height, "seconds": 0.0}
-    said["files"] = {f"{name}.parquet": file_id(folder / f"{name}.parquet", length=64) for name in left}
+    marker = {"campaign": run.campaign, "model": model, "suite": suite, "runs": runs.height, "seconds": 0.0}
+    marker["files"] = {f"{name}.parquet": file_id(folder / f"{name}.parquet", length=64) for name in left}
     write_json(results.plan(run.campaign), plan)
-    write_json(folder / "decided.json", {**said, "failed": runs.filter(pl.col("status") != "done").height})
+    write_json(folder / "decided.json", {**marker, "failed": runs.filter(pl.col("status") != "done").height})
     return folder
 
 

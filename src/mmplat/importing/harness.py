@@ -58,14 +58,14 @@ def _response(row: Row) -> Any:
     return said if isinstance(said, list) else [said]
 
 
-def _likelihoods(said: list[Any]) -> list[Any] | None:
+def _likelihoods(responses: list[Any]) -> list[Any] | None:
     """The log-likelihood of each option, where responses are (log-likelihood, is greedy); None: they are texts.
 
     Where only some are such pairs, the others have no likelihood.
     """
-    pairs = [one[0] if isinstance(one, list) and one and isinstance(one[0], list) else one for one in said]
+    pairs = [one[0] if isinstance(one, list) and one and isinstance(one[0], list) else one for one in responses]
     scored = [isinstance(one, list) and len(one) == 2 and str(one[1]) in ("True", "False") for one in pairs]
-    if len(said) < 2 or not any(scored):
+    if len(responses) < 2 or not any(scored):
         return None
     return [one[0] if is_pair else None for one, is_pair in zip(pairs, scored, strict=True)]
 
@@ -73,7 +73,7 @@ def _likelihoods(said: list[Any]) -> list[Any] | None:
 def _likeliest(scores: Sequence[Any]) -> int | str:
     """The place of the likeliest option, or why none is.
 
-    An option that cannot be said (−∞) loses. One of which nothing is known makes the likeliest unknown: NaN and null compare with
+    An impossible option (−∞) loses. One of which nothing is known makes the likeliest unknown: NaN and null compare with
     nothing, and whatever stood first would win. So it is where two are the likeliest; lm-eval counts the first of them.
     """
     found = [_number(one) for one in scores]

@@ -22,10 +22,11 @@ def read(given: Given) -> Told:
 def _refuse_other_split(given: Given) -> None:
     """Every split numbers its questions alike: answers without their prompts would be joined with those of another."""
     asked = SPLIT.search(given.questions.name)
-    told = set(re.findall(r"(?<![a-z])(?:random|popular|adversarial)(?![a-z])", given.answers.stem.lower()))
-    if asked and told and asked["split"] not in told:
+    named_splits = set(re.findall(r"(?<![a-z])(?:random|popular|adversarial)(?![a-z])", given.answers.stem.lower()))
+    if asked and named_splits and asked["split"] not in named_splits:
         raise ConfigError(
-            f"{given.answers} is of the split {' and '.join(sorted(told))} by its name, and {given.questions} of {asked['split']}. "
+            f"{given.answers} is of the split {' and '.join(sorted(named_splits))} by its name, and "
+            f"{given.questions} of {asked['split']}. "
             "Give the questions of the same split, or rename the file of answers."
         )
 

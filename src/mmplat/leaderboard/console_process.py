@@ -40,7 +40,7 @@ class Limits(Record):
 
 
 class Opening(Record):
-    """What the process is told before it has a query."""
+    """What the process needs before it has a query."""
 
     root: str
     limits: Limits

@@ -40,7 +40,7 @@ class Statement:
 
 
 def only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> Statement:
-    """The one statement of `sql`, which only reads; a QueryError where it does not, or where that cannot be told."""
+    """The one statement of `sql`, which only reads; a QueryError where it does not, or where that is not known."""
     if "\0" in sql:  # DuckDB reads no further, and what runs would be another text than what is shown
         raise QueryError("The SQL holds a null character, which is not allowed: results are read-only here. Remove it.")
     parsed = parse(connection, sql)

@@ -86,8 +86,8 @@ def add(results: Results, entry: Scheduled) -> None:
     if entry.profile is not None and not (entry.profile / "config.yaml").is_file():
         raise ConfigError(f"{entry.profile} is no profile: it holds no config.yaml. profiles/default is one.")
     entry.environment()
-    said = {"results": str(results.root.resolve()), **entry.model_dump(mode="json")}
-    private.write(path, json.dumps(said, indent=1, sort_keys=True) + "\n")
+    content = {"results": str(results.root.resolve()), **entry.model_dump(mode="json")}
+    private.write(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def remove(results: Results, name: str) -> None:
@@ -108,8 +108,11 @@ def scheduled(results: Results) -> list[Scheduled]:
 def _read(path: Path, results: Results) -> Scheduled:
     text = private.read(path)
     try:
-        said = json.loads(text)
-        entry, whose = Scheduled.model_validate({k: v for k, v in said.items() if k != "results"}), said["results"]
+        content = json.loads(text)
+        entry, whose = (
+            Scheduled.model_validate({k: v for k, v in content.items() if k != "results"}),
+            content["results"],
+        )
     except (ValueError, KeyError, AttributeError) as error:
         raise ArtifactError(
             f"{path} was written by another version of mmplat ({error}). Delete it and add the schedule again."

@@ -74,7 +74,7 @@ def firings(results: Results, name: str) -> list[Firing]:
 
 
 def _read(path: Path, name: str) -> Firing:
-    """Whose a record is, and where its log lies, is told by where it lies itself: what it says of that could lead anywhere."""
+    """The path of a record decides whose it is and where its log lies: what its content says of that could lead anywhere."""
     try:
         due = datetime.strptime(path.stem, STAMP)
         own = {"schedule": name, "due": due, "log": path.with_suffix(".log")}

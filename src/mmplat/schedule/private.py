@@ -18,9 +18,9 @@ VARIABLE = "XDG_CONFIG_HOME"
 
 
 def chosen_home() -> str | None:
-    """Where this user keeps configuration, if it was said; a relative path means nothing there."""
-    said = os.environ.get(VARIABLE)
-    return said if said and Path(said).is_absolute() else None
+    """Where this user keeps configuration, if it was chosen; a relative path means nothing there."""
+    chosen = os.environ.get(VARIABLE)
+    return chosen if chosen and Path(chosen).is_absolute() else None
 
 
 def folder() -> Path:

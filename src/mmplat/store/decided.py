@@ -35,7 +35,7 @@ class DecidedFolder:
     failed: int
     seconds: float
     files: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of each table beside it, as decided.json says; an earlier version said none."""
+    """SHA-256 of each table beside it, as decided.json says; an earlier version named none."""
     guest: bool = False
     """Whether the campaign came as an archive."""
 

@@ -1,4 +1,4 @@
-"""Which campaigns of a store a results folder may replace: its own, and no other's unless it is told to."""
+"""Which campaigns of a store a results folder may replace: its own, and another's only with --take-over."""
 
 from __future__ import annotations
 
