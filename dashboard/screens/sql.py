@@ -82,7 +82,8 @@ def answer_of(sql: str) -> pl.DataFrame | MmplatError:
 def tell(answer: pl.DataFrame | MmplatError) -> None:
     if isinstance(answer, MmplatError):
         st.error("The query was not answered.", icon=":material/error:")
-        st.code(str(answer), language=None, wrap_lines=True)  # of one width: DuckDB points at the place with a sign below it
+        # All letters have one width: DuckDB points at the place with a sign below it.
+        st.code(str(answer), language=None, wrap_lines=True)
         return
     if answer.is_empty():
         st.info("The query finds no row.")
